@@ -1,0 +1,73 @@
+# make report   set up, run the bundled studies, say which page to open
+# make test     every check: style, tests, examples in the code, notebooks
+# make lab      JupyterLab on the notebooks
+# make bench    the benchmarks
+# make notebooks, make lock, make clean: for those who change the project
+.POSIX:
+
+PYTHON = python3
+PY = .venv/bin/python
+HFCORE = .venv/bin/hfcore
+STUDIES = hela-familjen hasky
+LAB_FLAGS =
+PYTEST_FLAGS =
+
+report: studies
+	@echo
+	@echo "Open in a browser:"
+	@for study in $(STUDIES); do \
+	    echo "  data/processed/$$study/site/index.html"; \
+	done
+
+test: env-test studies
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m pytest $(PYTEST_FLAGS)
+
+lab: tables
+	$(PY) -m jupyter lab $(LAB_FLAGS) --notebook-dir=notebooks
+
+bench: env
+	@for file in benchmarks/[!_]*.py; do \
+	    echo "$$file"; $(PY) "$$file" || exit 1; \
+	done
+
+# The committed notebooks, executed on the demonstration study.
+notebooks: studies
+	@for file in notebooks/*.ipynb; do \
+	    $(PY) -m jupyter nbconvert --log-level=WARN --to notebook --execute --inplace \
+	        "$$file" || exit 1; \
+	done
+
+# Exit code 3 of `ingest` says that rows went to quarantine, as some of the bundled ones must.
+tables: env
+	@for study in $(STUDIES); do \
+	    $(HFCORE) ingest $$study || [ $$? -eq 3 ] || exit 1; \
+	done
+
+studies: tables
+	@code=0; \
+	for study in $(STUDIES); do $(HFCORE) run $$study || code=$$?; done; \
+	exit $$code
+
+env: python
+	@$(PYTHON) bootstrap.py run
+
+env-test: python
+	@$(PYTHON) bootstrap.py test
+
+lock: python
+	@$(PYTHON) bootstrap.py lock $(UPGRADE)
+
+python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	    echo "Python 3.11 or newer is needed: sudo apt-get install python3 python3-venv," \
+	        "or another system's own way (python.org)" >&2; \
+	    exit 1; \
+	}
+
+clean:
+	rm -rf .venv data/processed .pytest_cache .ruff_cache .hypothesis
+	find hfcore tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: report test lab bench notebooks tables studies env env-test lock python clean

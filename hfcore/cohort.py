@@ -1,0 +1,152 @@
+"""One household, one row: what happened to it, counted in months from its start.
+
+Month 0 is the calendar month of the start (for controls, of their index date).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from hfcore.schema import require_columns
+from hfcore.store import Tables
+from hfcore.study import Municipality, Study, month_number
+
+DAYS_PER_MONTH = 30.4375
+
+
+def build_cohort(data: Tables, variant: str = "default") -> pd.DataFrame:
+    """The households of a municipality with everything that is known at and since their start.
+
+    Parameters
+    ----------
+    data : the municipality's tables.
+    variant : which declared definition of the causes applies.
+
+    Returns
+    -------
+    One row a household, participants first. ``stay_months`` counts days / 30.4375 from start to
+    closure or cut-off; ``observed_months`` whole calendar months of the same span, the time that
+    curves use; ``followup_months`` whole calendar months from start to cut-off, closed or not;
+    ``cause`` is null while the intervention goes on.
+
+    Notes
+    -----
+    A control has a start only where the study gives it one; else its months are null.
+    """
+    cohort = _add_months(data.households, data.study.cutoff)
+    cohort = _add_applicant(cohort, data.persons).assign(municipality=data.municipality.code)
+    cohort = assign_cause(cohort, data.study, variant)
+    order = cohort.assign(_control=cohort["group"].eq("control"))
+    return order.sort_values(["_control", "household_id"], ignore_index=True).drop(
+        columns="_control"
+    )
+
+
+def _add_months(households: pd.DataFrame, cutoff: date) -> pd.DataFrame:
+    end = households["closed_on"].fillna(pd.Timestamp(cutoff))
+    started, start = households["started_on"], month_number(households["started_on"])
+    last = month_number(pd.Series(pd.Timestamp(cutoff), index=households.index))
+    return households.assign(
+        is_closed=households["closed_on"].notna(),
+        stay_months=(end - started).dt.days / DAYS_PER_MONTH,
+        month_closed=month_number(households["closed_on"]) - start,
+        observed_months=month_number(end) - start,
+        followup_months=last - start,
+        start_month=started.dt.to_period("M").dt.to_timestamp(),
+        months_on_support=start - month_number(households["support_since"]),
+        queue_months=(started - households["referred_on"]).dt.days / DAYS_PER_MONTH,
+    )
+
+
+def _add_applicant(cohort: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
+    applicants = persons.loc[persons["role"].eq("applicant")].drop_duplicates("household_id")
+    known = applicants.set_index("household_id")
+    joined = cohort.join(known[["sex", "birth_year", "obstacle"]], on="household_id")
+    is_woman = joined["sex"].eq("woman").astype("float64").where(joined["sex"].ne("unknown"))
+    age = joined["started_on"].dt.year - joined["birth_year"]
+    return joined.assign(
+        applicant_is_woman=is_woman.where(joined["sex"].notna()),
+        applicant_age=age.astype("Float64").astype("float64"),
+    ).drop(columns=["sex", "birth_year"])
+
+
+def assign_cause(cohort: pd.DataFrame, study: Study, variant: str = "default") -> pd.DataFrame:
+    """The cohort with the column ``cause`` by a declared variant; null while ongoing.
+
+    >>> from hfcore.study import Study
+    >>> from datetime import date
+    >>> study = Study("s", {"sv": "s", "en": "s"}, True, date(2020, 1, 1), 2020, ())
+    >>> cohort = pd.DataFrame({
+    ...     "closure_reason": ["work", "moved", "other", "other", None],
+    ...     "closure_assessment": [None, None, "positive", "negative", None],
+    ... })
+    >>> assign_cause(cohort, study)["cause"].fillna("-").tolist()
+    ['self_sufficiency', 'moved', 'other_positive', 'negative', '-']
+    >>> assign_cause(cohort, study, "published")["cause"].fillna("-").tolist()[1]
+    'self_sufficiency'
+    """
+    require_columns(cohort, ("closure_reason", "closure_assessment"), "cohort")
+    causes = study.cause_of(variant)
+    by_reason = {
+        reason: cause
+        for cause, reasons in causes.items()
+        if not isinstance(reasons, str)
+        for reason in reasons
+    }
+    by_word = {word: cause for cause, word in causes.items() if isinstance(word, str)}
+    cause = cohort["closure_reason"].map(by_reason).astype("str")
+    if "positive" in by_word:
+        is_positive = cohort["closure_assessment"].eq("positive") & cohort["closure_reason"].notna()
+        cause = cause.mask(cause.isna() & is_positive, by_word["positive"])
+    rest = cause.isna() & cohort["closure_reason"].notna()
+    return cohort.assign(cause=cause.mask(rest, by_word["rest"]).astype("str"))
+
+
+def support_panel(
+    cohort: pd.DataFrame,
+    payments: pd.DataFrame,
+    municipality: Municipality,
+    months: tuple[int, int] = (-24, 24),
+) -> pd.DataFrame:
+    """Support of each household in each month around its start.
+
+    Returns
+    -------
+    One row a household and month (``months`` both included, relative to the start; 0 is the
+    month of the start): household_id, group, month, amount_sek, record_key. A month without a
+    payment is 0 inside the reach of the municipality's payment export and null outside it.
+    Households without a start are left out.
+    """
+    require_columns(cohort, ("household_id", "group", "start_month", "record_key"), "cohort")
+    started = cohort.loc[cohort["start_month"].notna()]
+    offsets = np.arange(months[0], months[1] + 1)
+    starts = month_number(started["start_month"]).to_numpy(dtype="int64")
+    calendar = (starts[:, None] + offsets[None, :]).ravel()
+    panel = pd.DataFrame(
+        {
+            "household_id": np.repeat(started["household_id"].to_numpy(), len(offsets)),
+            "group": np.repeat(started["group"].to_numpy(), len(offsets)),
+            "month": np.tile(offsets, len(started)),
+            "calendar": calendar,
+            "record_key": np.repeat(started["record_key"].to_numpy(dtype="float64"), len(offsets)),
+        }
+    )
+    paid = _paid_by_month(payments)
+    amounts = paid.reindex(pd.MultiIndex.from_frame(panel[["household_id", "calendar"]]))
+    reach = [_running(municipality.payments_from), _running(municipality.payments_to)]
+    known = panel["calendar"].between(*reach)
+    amount = pd.Series(amounts.to_numpy(dtype="float64"), index=panel.index).fillna(0.0)
+    columns = ["household_id", "group", "month", "amount_sek", "record_key"]
+    return panel.assign(amount_sek=amount.where(known))[columns]
+
+
+def _paid_by_month(payments: pd.DataFrame) -> pd.Series:
+    numbered = payments.assign(calendar=month_number(payments["month"]).astype("int64"))
+    return numbered.groupby(["household_id", "calendar"])["amount_sek"].sum()
+
+
+def _running(month: date) -> int:
+    return month.year * 12 + month.month - 1

@@ -1,0 +1,374 @@
+"""The tables that ingest writes and the frame that every figure comes from: columns, types, codes.
+
+The Parquet files hold exactly these columns. ``record_keys`` is the one table beside the
+contract's: the number in [0, 1) per household and person that disclosure control adds up, kept
+apart so that the other tables stay as agreed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hfcore.errors import MetricInputError, UsageError
+
+GROUPS = ("participant", "control")
+CLOSURE_REASONS = (
+    "work",
+    "subsidised_work",
+    "sheltered_work",
+    "studies",
+    "social_insurance",
+    "cohabiting",
+    "moved",
+    "stopped_applying",
+    "deceased",
+    "transferred",
+    "other",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    ``kind`` is one of text, id, date, month, int, float, bool, code, list; ``codes`` are the
+    allowed values of a code (empty: declared by the study); ``refers_to`` the key it points at.
+    """
+
+    kind: str
+    nullable: bool = False
+    codes: tuple[str, ...] = ()
+    minimum: float | None = None
+    refers_to: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns by name and the columns that tell its rows apart."""
+
+    columns: Mapping[str, Column]
+    key: tuple[str, ...] = ()
+
+
+_PERSON = Column("id", refers_to="persons.person_id")
+_HOUSEHOLD = Column("id", refers_to="households.household_id")
+
+TABLES: dict[str, Table] = {
+    "households": Table(
+        {
+            "household_id": Column("id"),
+            "group": Column("code", codes=GROUPS),
+            "referred_on": Column("date", nullable=True),
+            "started_on": Column("date", nullable=True),
+            "closed_on": Column("date", nullable=True),
+            "closure_reason": Column("code", nullable=True, codes=CLOSURE_REASONS),
+            "closure_assessment": Column("code", nullable=True, codes=("positive", "negative")),
+            "support_since": Column("month", nullable=True),
+            "adults": Column("int", minimum=1),
+            "children": Column("int", minimum=0),
+            "care_centre": Column("text", nullable=True),
+            "other_agencies": Column("int", nullable=True, minimum=0),
+        },
+        key=("household_id",),
+    ),
+    "persons": Table(
+        {
+            "person_id": Column("id"),
+            "household_id": _HOUSEHOLD,
+            "role": Column("code", codes=("applicant", "co_applicant", "child")),
+            "sex": Column("code", codes=("woman", "man", "unknown")),
+            "birth_year": Column("int", minimum=1900),
+            "obstacle": Column("code", nullable=True),
+        },
+        key=("person_id",),
+    ),
+    "payments": Table(
+        {"household_id": _HOUSEHOLD, "month": Column("month"), "amount_sek": Column("float")},
+        key=("household_id", "month"),
+    ),
+    "plans": Table(
+        {"person_id": _PERSON, "from_on": Column("date"), "plan": Column("code")},
+        key=("person_id", "from_on"),
+    ),
+    "contacts": Table(
+        {
+            "household_id": _HOUSEHOLD,
+            "on": Column("date"),
+            "kind": Column("code", codes=("home_visit", "meeting", "phone", "digital", "other")),
+            "counterpart": Column(
+                "code",
+                codes=(
+                    "household",
+                    "care_centre",
+                    "psychiatry",
+                    "employment_service",
+                    "social_insurance_agency",
+                    "school",
+                    "other",
+                ),
+            ),
+            "coordinated_plan": Column("bool", nullable=True),
+        }
+    ),
+    "worktime": Table(
+        {
+            "worker_id": Column("id"),
+            "team": Column("code", codes=("intervention", "comparison")),
+            "on": Column("date"),
+            "category": Column(
+                "code",
+                codes=(
+                    "direct_client",
+                    "indirect_client",
+                    "management",
+                    "collaboration",
+                    "administration",
+                    "other",
+                ),
+            ),
+            "hours": Column("float", minimum=0),
+        },
+        key=("worker_id", "on", "category"),
+    ),
+    "caseload": Table(
+        {
+            "team": Column("code", codes=("intervention", "comparison")),
+            "on": Column("date"),
+            "staff_fte": Column("float", minimum=0),
+            "open_cases": Column("int", minimum=0),
+        },
+        key=("team", "on"),
+    ),
+    "budget": Table(
+        {
+            "party": Column("text"),
+            "item": Column("text"),
+            "from_month": Column("month"),
+            "to_month": Column("month"),
+            "monthly_salary_sek": Column("float", nullable=True, minimum=0),
+            "fee_factor": Column("float", nullable=True, minimum=1),
+            "fte": Column("float", nullable=True, minimum=0),
+            "amount_sek": Column("float", nullable=True),
+        },
+        key=("party", "item", "from_month"),
+    ),
+    "survey": Table(
+        {
+            "wave": Column("code"),
+            "household_id": _HOUSEHOLD,
+            "status": Column("code", codes=("not_contacted", "no_answer", "answered")),
+            "question": Column("code"),
+            "answer": Column("code", nullable=True),
+        },
+        key=("wave", "household_id", "question"),
+    ),
+    "needs": Table({"person_id": _PERSON, "need": Column("code")}, key=("person_id", "need")),
+    "measures": Table(
+        {
+            "measure": Column("code"),
+            "requires": Column("list"),
+            "excludes": Column("list"),
+            "places": Column("int", nullable=True, minimum=0),
+        },
+        key=("measure",),
+    ),
+    "fidelity": Table(
+        {
+            "wave": Column("code"),
+            "principle": Column("code"),
+            "rating": Column("int", minimum=0),
+            "source": Column("code", codes=("interview", "document", "observation")),
+        },
+        key=("wave", "principle"),
+    ),
+    "record_keys": Table({"id": Column("id"), "record_key": Column("float")}, key=("id",)),
+}
+
+DTYPES = {
+    "text": "str",
+    "id": "str",
+    "code": "str",
+    "date": "datetime64[s]",
+    "month": "datetime64[s]",
+    "int": "Int64",
+    "float": "float64",
+    "bool": "boolean",
+    "list": "object",
+}
+
+RESULT_DTYPES = {
+    "metric": "str",
+    "variant": "str",
+    "group": "str",
+    "subgroup": "str",
+    "cause": "str",
+    "month": "Int64",
+    "estimate": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "n": "Int64",
+    "n_events": "Int64",
+    "n_at_risk": "Int64",
+    "unit": "str",
+    "method": "str",
+    "status": "str",
+}
+INSIDE_DTYPES = {
+    "key_n": "float64",
+    "key_events": "float64",
+    "key_at_risk": "float64",
+    "largest": "float64",
+    "second_largest": "float64",
+    "sum_absolute": "float64",
+    "n_negative": "Int64",
+    "df": "float64",
+}
+PROTECTED_DTYPES = {"protection": "str", "base": "str"}
+OWNER_COLUMNS = ("study", "municipality", "notebook")
+
+UNITS = ("share", "months", "sek", "sek_per_month", "count", "hours", "ratio")
+STATUSES = ("ok", "too_few", "not_available")
+RESULT_GROUPS = ("participant", "control", "comparison", "difference", "")
+METRICS = (
+    "households",
+    "women",
+    "men",
+    "children",
+    "flow",
+    "support_duration_at_start",
+    "support_duration_band",
+    "queue_wait",
+    "participation_mean",
+    "closure_share_naive",
+    "closure_share_entered",
+    "closure_time_naive",
+    "closure_reason",
+    "closures_per_quarter",
+    "cumulative_incidence",
+    "still_in_intervention",
+    "months_lost",
+    "restricted_mean",
+    "incidence_difference",
+    "exit_from_support",
+    "reactivation",
+    "support_mean",
+    "support_difference_naive",
+    "support_effect",
+    "support_effect_sensitivity",
+    "balance",
+    "variance_ratio",
+    "effective_sample_size",
+    "pretrend",
+    "design_grade",
+    "detectable_difference",
+    "plan_changed",
+    "plan_unchanged",
+    "plan_changed_difference",
+    "plan_closer_to_work",
+    "cost",
+    "cost_per_household",
+    "cost_per_exit",
+    "saving_gross",
+    "saving_net",
+    "break_even_share",
+    "break_even_months",
+    "caseload",
+    "worktime_share",
+    "eligible",
+    "queue_length",
+    "unmet_need",
+    "followup_on_time",
+    "contact_mix",
+    "coordinated_plan",
+    "survey_response",
+    "survey_answer",
+    "fidelity_rating",
+    "claim_check",
+)
+_DEFAULTS = {
+    "variant": "default",
+    "group": "",
+    "subgroup": "",
+    "cause": "",
+    "method": "",
+    "status": "ok",
+}
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """A table without rows, with its columns and types.
+
+    >>> list(empty_table("payments").columns)
+    ['household_id', 'month', 'amount_sek']
+    """
+    columns = TABLES[name].columns
+    return pd.DataFrame({c: pd.Series(dtype=DTYPES[s.kind]) for c, s in columns.items()})
+
+
+def build_results(rows: pd.DataFrame, **constants: str) -> pd.DataFrame:
+    """Bring rows into the shape of results: every column, in order, typed; the rest defaults.
+
+    ``constants`` fill whole columns (``metric="flow", unit="count"``). Months, counts and
+    estimates that are not given are null; texts that are not given are empty, the variant is
+    ``default`` and the status ``ok``.
+
+    Raises MetricInputError for a column, metric, unit, group or status that results do not have.
+
+    >>> frame = pd.DataFrame({"group": ["control"], "estimate": [3.0], "n": [3]})
+    >>> build_results(frame, metric="households", unit="count")[["metric", "n", "status"]]
+           metric  n status
+    0  households  3     ok
+    """
+    dtypes = RESULT_DTYPES | INSIDE_DTYPES
+    unknown = sorted((set(rows.columns) | set(constants)) - set(dtypes))
+    if unknown:
+        raise MetricInputError(f"Results have no column {', '.join(unknown)}.")
+    filled = rows.assign(**constants)
+    for column, default in _DEFAULTS.items():
+        if column not in filled:
+            filled = filled.assign(**{column: default})
+    results = filled.reindex(columns=list(dtypes)).astype(dtypes).reset_index(drop=True)
+    check_results(results)
+    return results
+
+
+def check_results(results: pd.DataFrame) -> None:
+    """Raise MetricInputError, naming the words that the contract of results does not know."""
+    allowed = {"metric": METRICS, "unit": UNITS, "status": STATUSES, "group": RESULT_GROUPS}
+    for column, words in allowed.items():
+        unknown = sorted(set(results[column].dropna()) - set(words))
+        if unknown or results[column].isna().any():
+            raise MetricInputError(
+                f"Results cannot have {column} {', '.join(unknown) or 'empty'}; "
+                f"allowed: {', '.join(word for word in words if word)}."
+            )
+
+
+def join_results(*parts: pd.DataFrame) -> pd.DataFrame:
+    """Several result frames as one, rows in the order given."""
+    frames = [part for part in parts if len(part)] or list(parts[:1])
+    return pd.concat(frames, ignore_index=True)
+
+
+def require_columns(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
+    """Raise MetricInputError where a frame lacks columns that a metric needs.
+
+    >>> require_columns(pd.DataFrame({"a": [1]}), ("a", "b"), "cohort")
+    Traceback (most recent call last):
+    hfcore.errors.MetricInputError: cohort lacks the column b; it has: a.
+    """
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise MetricInputError(
+            f"{what} lacks the column {', '.join(missing)}; it has: {', '.join(frame.columns)}."
+        )
+
+
+def table_columns(name: str) -> Mapping[str, Column]:
+    """The columns of a table, or UsageError naming the tables that there are."""
+    if name not in TABLES:
+        raise UsageError(f"There is no table {name!r}; the tables are: {', '.join(TABLES)}.")
+    return TABLES[name].columns

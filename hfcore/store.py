@@ -1,0 +1,224 @@
+"""Where everything lies, and the one place that reads and writes Parquet.
+
+The root is the folder named by ``HFCORE_DATA``, else the repository's ``data``. Names of studies
+and municipalities are checked before they become part of a path. A file is written beside its
+place and moved there when whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hfcore.definition import CODE, NAME, read_study
+from hfcore.errors import TableAbsentError, UsageError
+from hfcore.schema import DTYPES, OWNER_COLUMNS, TABLES, build_results, table_columns
+from hfcore.study import Municipality, Study
+
+ALL = "all"
+
+
+def data_root() -> Path:
+    """The folder with ``raw`` and ``processed`` below it."""
+    named = os.environ.get("HFCORE_DATA")
+    return Path(named) if named else Path(__file__).resolve().parent.parent / "data"
+
+
+def _checked(text: str, pattern: Any, what: str) -> str:
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise UsageError(f"That is no {what}; allowed is {pattern.pattern}.")
+    return text
+
+
+def raw_folder(study_name: str) -> Path:
+    """The folder of a study's raw files."""
+    return data_root() / "raw" / _checked(study_name, NAME, "study name")
+
+
+def processed_folder(study_name: str) -> Path:
+    """The folder of everything made from a study."""
+    return data_root() / "processed" / _checked(study_name, NAME, "study name")
+
+
+def study_names() -> list[str]:
+    """The studies that have a definition."""
+    return sorted(path.parent.name for path in (data_root() / "raw").glob("*/study.toml"))
+
+
+def load_study(study_name: str) -> Study:
+    """The checked definition of a study; StudyError tells all its mistakes."""
+    if not (raw_folder(study_name) / "study.toml").is_file():
+        there = ", ".join(study_names()) or "none yet"
+        raise UsageError(f"There is no study of that name; there are: {there}.")
+    return read_study(raw_folder(study_name) / "study.toml")
+
+
+def _part(kind: str, study_name: str, municipality: str) -> Path:
+    if municipality != ALL:
+        _checked(municipality, CODE, "municipality code")
+    return processed_folder(study_name) / kind / f"municipality={municipality}"
+
+
+def table_folder(study_name: str, table: str, municipality: str) -> Path:
+    """The folder with the Parquet files of one table and municipality."""
+    table_columns(table)
+    return _part(f"tables/{table}", study_name, municipality)
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame so that the file is there whole or not at all; same rows, same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}.half")
+    try:
+        frame.to_parquet(half, index=False, engine="pyarrow", compression="zstd")
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def typed_table(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """A frame with just the columns and types of a table, rows in the order of its key."""
+    columns = table_columns(table)
+    typed = frame.reindex(columns=list(columns)).astype(
+        {name: DTYPES[column.kind] for name, column in columns.items()}
+    )
+    key = list(TABLES[table].key)
+    return typed.sort_values(key, ignore_index=True, kind="stable") if key else typed
+
+
+def write_table(frame: pd.DataFrame, study_name: str, table: str, municipality: str) -> None:
+    """Write one table of one municipality."""
+    path = table_folder(study_name, table, municipality) / "part.parquet"
+    write_parquet(typed_table(frame, table), path)
+
+
+def has_table(study_name: str, table: str, municipality: str) -> bool:
+    """Whether the study has the table for the municipality."""
+    return any(table_folder(study_name, table, municipality).glob("*.parquet"))
+
+
+def read_table(study_name: str, table: str, municipality: str) -> pd.DataFrame:
+    """One table of one municipality, typed; TableAbsentError where the study has none."""
+    files = sorted(table_folder(study_name, table, municipality).glob("*.parquet"))
+    if not files:
+        raise TableAbsentError(
+            f"The study has no table {table} for this municipality: it was not ingested, or "
+            "study.toml names no source for it."
+        )
+    frames = [pd.read_parquet(file, engine="pyarrow", partitioning=None) for file in files]
+    return typed_table(pd.concat(frames, ignore_index=True), table)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one municipality, read when asked for: ``tables.payments`` and so on.
+
+    ``households`` and ``persons`` carry a further column ``record_key`` in [0, 1), from which
+    disclosure control takes its noise.
+    """
+
+    study: Study
+    municipality: Municipality
+
+    def __getattr__(self, table: str) -> pd.DataFrame:
+        """One table as a frame; TableAbsentError where the study has none."""
+        if table.startswith("_") or table not in TABLES:
+            raise AttributeError(table)
+        frame = read_table(self.study.name, table, self.municipality.code)
+        id_column = {"households": "household_id", "persons": "person_id"}.get(table)
+        return self._keyed(frame, id_column) if id_column else frame
+
+    def has(self, table: str) -> bool:
+        """Whether the municipality has the table."""
+        return has_table(self.study.name, table, self.municipality.code)
+
+    def _keyed(self, frame: pd.DataFrame, id_column: str) -> pd.DataFrame:
+        keys = read_table(self.study.name, "record_keys", self.municipality.code)
+        return frame.assign(record_key=frame[id_column].map(keys.set_index("id")["record_key"]))
+
+
+def load(study_name: str, municipality: str) -> Tables:
+    """A municipality's tables, with the study that they belong to.
+
+    Raises UsageError for a study or municipality that does not exist.
+    """
+    study = load_study(study_name)
+    return Tables(study, study.municipality(municipality))
+
+
+def _results_path(kind: str, study_name: str, municipality: str, notebook: str) -> Path:
+    if not notebook.replace("_", "").isalnum() or not notebook.isascii():
+        raise UsageError("A notebook's name holds letters, digits and underscores only.")
+    return _part(kind, study_name, municipality) / f"{notebook}.parquet"
+
+
+def _owned(rows: pd.DataFrame, study_name: str, municipality: str, notebook: str) -> pd.DataFrame:
+    owners = dict(zip(OWNER_COLUMNS, (study_name, municipality, notebook), strict=True))
+    rest = rows.drop(columns=[column for column in OWNER_COLUMNS if column in rows])
+    owned = rest.assign(**owners)
+    return owned[[*OWNER_COLUMNS, *rest.columns]]
+
+
+def write_results(
+    results: pd.DataFrame, study_name: str, municipality: str, notebook: str
+) -> pd.DataFrame:
+    """Write a notebook's exact results and return how many rows each metric has."""
+    rows = _owned(build_results(results), study_name, municipality, notebook)
+    write_parquet(rows, _results_path("results", study_name, municipality, notebook))
+    return rows.groupby("metric", sort=False).size().rename("rows").reset_index()
+
+
+def write_protected(
+    protected: pd.DataFrame, study_name: str, municipality: str, notebook: str
+) -> None:
+    """Write the rows of one notebook that are safe to print."""
+    rows = _owned(protected, study_name, municipality, notebook)
+    write_parquet(rows, _results_path("protected", study_name, municipality, notebook))
+
+
+def read_results(study_name: str, municipality: str, notebook: str = "*") -> pd.DataFrame:
+    """The exact results of one municipality (inside only), of all notebooks or of one."""
+    return _read_rows("results", study_name, municipality, notebook)
+
+
+def read_protected(
+    study_name: str, municipality: str = "*", notebook: str = "*"
+) -> pd.DataFrame:
+    """The rows that are safe to print, of all municipalities and notebooks or of one."""
+    return _read_rows("protected", study_name, municipality, notebook)
+
+
+def _read_rows(kind: str, study_name: str, municipality: str, notebook: str) -> pd.DataFrame:
+    folder = processed_folder(study_name) / kind
+    files = sorted(folder.glob(f"municipality={municipality}/{notebook}.parquet"))
+    if not files:
+        raise TableAbsentError(f"There are no {kind} rows yet; hfcore run makes them.")
+    frames = [pd.read_parquet(file, engine="pyarrow", partitioning=None) for file in files]
+    return pd.concat(frames, ignore_index=True)
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def provenance(study_name: str, municipality: str, tables: Iterable[str] = ()) -> pd.DataFrame:
+    """What a notebook was run with: versions, and a fingerprint of each table that it read.
+
+    One row a part, with columns part and version.
+    """
+    rows = [("Python", platform.python_version())]
+    rows += [(name, version(name)) for name in ("hfcore", "pandas", "numpy", "scipy")]
+    for table in tables:
+        files = sorted(table_folder(study_name, table, municipality).glob("*.parquet"))
+        rows.append((table, "-".join(file_hash(file)[:12] for file in files) or "absent"))
+    return pd.DataFrame(rows, columns=["part", "version"])

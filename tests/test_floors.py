@@ -1,0 +1,87 @@
+"""Imports in hfcore go downwards only, and each file is a room of a known floor."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import hfcore
+
+HOUSE = Path(hfcore.__file__).parent
+
+# From the ground up. Files in one row may not import each other.
+FLOORS = (
+    ("__init__", "errors"),
+    ("study", "schema"),
+    ("definition",),
+    ("store",),
+    ("rules", "identity", "simulation"),
+    ("reading", "calibration"),
+    ("cleaning", "demo"),
+    ("cohort",),
+    ("intervals", "event_times", "regression", "balancing", "pooling", "price_index"),
+    (
+        "trajectories",
+        "comparison",
+        "support",
+        "planning",
+        "resources",
+        "claims",
+        "cell_key",
+        "texts",
+    ),
+    ("disclosure", "wording"),
+    ("figures", "tables"),
+    ("engine", "rendering", "ingest", "sealed", "journal", "site"),
+    ("batch",),
+    ("cli",),
+    ("__main__",),
+)
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """The rooms that a file imports, wherever in the file the import stands."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            parts = node.module.split(".")
+            if parts[0] == "hfcore":
+                rooms |= {parts[1]} if parts[1:] else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                parts = alias.name.split(".")
+                if parts[0] == "hfcore":
+                    rooms.add(parts[1] if parts[1:] else "__init__")
+    return {room if room in FLOOR_OF else "__init__" for room in rooms - {"__version__"}}
+
+
+def upward_imports(rooms: dict[str, set[str]]) -> list[str]:
+    """Each import that does not go to a lower floor, as a sentence."""
+    return [
+        f"{room} imports {other}"
+        for room, others in sorted(rooms.items())
+        for other in sorted(others)
+        if FLOOR_OF[other] >= FLOOR_OF[room]
+    ]
+
+
+def test_every_room_has_a_floor():
+    rooms = {path.stem for path in HOUSE.glob("*.py")}
+    assert sorted(rooms - set(FLOOR_OF)) == []
+
+
+def test_imports_go_downwards():
+    rooms = {path.stem: imported_rooms(path) for path in HOUSE.glob("*.py")}
+    assert upward_imports(rooms) == []
+
+
+def test_an_upward_import_is_found():
+    found = upward_imports({"errors": {"store"}, "store": {"errors"}, "study": {"schema"}})
+    assert found == ["errors imports store", "study imports schema"]
+
+
+def test_no_relative_imports_and_no_grab_bags():
+    for path in HOUSE.glob("*.py"):
+        assert "util" not in path.stem
+        assert "\nfrom ." not in path.read_text(encoding="utf-8"), path.name
