@@ -10,7 +10,7 @@ PY = .venv/bin/python
 HFCORE = .venv/bin/hfcore
 STUDIES = hela-familjen hasky
 LAB_FLAGS =
-PYTEST_FLAGS =
+PYTEST_FLAGS = -n 2 --dist loadfile
 
 report: studies
 	@echo

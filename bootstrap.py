@@ -2,7 +2,7 @@
 
     python bootstrap.py         what a run needs     (requirements.lock)
     python bootstrap.py test    what the tests need  (requirements-dev.lock)
-    python bootstrap.py lock    resolve anew: both locks and environment.yml (`lock --upgrade`)
+    python bootstrap.py lock    resolve anew: the locks and environment.yml (`lock --upgrade`)
 
 An environment that is already right costs milliseconds: its stamp holds a hash of the lock.
 What is missing on the machine is said in one sentence, with the command that mends it.
@@ -24,7 +24,6 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
 OLDEST = (3, 11)
-NEWEST_TRIED = (3, 13)
 SETUP_TOOLS = ("flit-core", "uv")
 SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
@@ -33,22 +32,30 @@ UV = SCRIPTS / ("uv.exe" if os.name == "nt" else "uv")
 # What would lead an installer to another place than .venv.
 STRAY_SETTINGS = ("PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "VIRTUAL_ENV")
 
+MANAGERS = {"apt-get": "apt-get install -y", "dnf": "dnf install -y", "brew": "brew install"}
 PACKAGES = {
     "python": {"apt-get": "python3 python3-venv", "dnf": "python3.12", "brew": "python@3.13"},
     "venv": {"apt-get": "python3-venv", "dnf": "python3", "brew": "python@3.13"},
-    "compiler": {"apt-get": "build-essential", "dnf": "gcc gcc-c++", "apk": "build-base"},
+    "compiler": {"apt-get": "build-essential", "dnf": "gcc gcc-c++", "brew": "gcc"},
 }
 ELSEWHERE = {
     "python": "install Python 3.13 from python.org",
     "venv": "install Python 3.13 from python.org, which brings venv",
     "compiler": "install a C and C++ compiler",
 }
-MANAGERS = {
-    "apt-get": "apt-get install -y",
-    "dnf": "dnf install -y",
-    "brew": "brew install",
-    "apk": "apk add",
-}
+
+CONDA_HEAD = """\
+# The same environment for conda: conda env create -f environment.yml
+# Written by `make lock` from requirements-dev.lock; a test holds the two together.
+name: hfcore
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python=3.11
+  - pip
+  - pip:
+"""
 
 
 class MissingError(Exception):
@@ -59,10 +66,10 @@ def main(arguments):
     """Do what the first argument names; return the exit code."""
     task = arguments[0] if arguments else "run"
     try:
+        check_python(arguments)
         if task == "lock":
             lock(arguments[1:])
         elif task in LOCKS:
-            check_python(arguments)
             ensure(task)
         else:
             raise MissingError(f"There is no task {task}: say run, test or lock.")
@@ -88,17 +95,15 @@ def check_python(arguments, version=sys.version_info):
         return
     newer = newer_python()
     if newer is None:
-        found = ".".join(str(part) for part in version[:2])
-        raise MissingError(
-            f"Python 3.11 or newer is needed and this is {found}: {how_to_get('python')}"
-        )
+        needed = f"Python 3.11 or newer is needed and this is {version[0]}.{version[1]}"
+        raise MissingError(f"{needed}: {how_to_get('python')}")
     os.execv(newer, [newer, str(ROOT / "bootstrap.py"), *arguments])
 
 
 def newer_python():
     """Return the path of the newest tried Python that starts here, or None."""
-    for minor in range(NEWEST_TRIED[1], OLDEST[1] - 1, -1):
-        path = shutil.which(f"python3.{minor}")
+    for name in ("python3.13", "python3.12", "python3.11"):
+        path = shutil.which(name)
         if path and run([path, "-c", ""])[0] == 0:
             return path
     return None
@@ -106,8 +111,6 @@ def newer_python():
 
 def ensure(need):
     """Make .venv hold what `need` (run or test) asks for; nothing is done where it does."""
-    if is_ready(need):
-        return
     with one_at_a_time():
         if is_ready(need):
             return
@@ -187,18 +190,31 @@ def install_lock(installer, requirements):
     """Install ready-made packages; build those that have none where there is a compiler."""
     command = [*installer, "-q", "--require-hashes", "-r", requirements]
     code, words = run([*command, "--only-binary", ":all:"])
-    if code and re.search(r"wheel|binary|no matching distribution", words, re.IGNORECASE):
-        if not any(map(shutil.which, ("cc", "gcc", "clang"))):
-            raise MissingError(
-                f"A package has no ready-made file for Python {sys.version_info[0]}."
-                f"{sys.version_info[1]} on this machine and there is no compiler to build it: "
-                f"use Python {'.'.join(map(str, NEWEST_TRIED))}, or {how_to_get('compiler')}"
-            )
+    check_network(code, words)
+    if code and re.search(r"wheel|no matching distribution", words, re.IGNORECASE):
+        check_compiler()
         code, words = run(command)
+        check_network(code, words)
     if code:
+        raise MissingError(f"Packages could not be installed; the installer says: {last(words)}")
+
+
+def check_network(code, words):
+    """Say so where an installer failed because it reached nothing."""
+    if code and re.search(r"connect|network|name resolution|timed out", words, re.IGNORECASE):
         raise MissingError(
-            "The packages could not be installed; see to the network and its proxy settings and "
-            f"run the same command again (the installer says: {last(words)})"
+            "The packages could not be fetched: see to the network and its proxy settings "
+            "(HTTPS_PROXY), then run the same command again"
+        )
+
+
+def check_compiler():
+    """Say so where a package must be built and nothing can build it."""
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise MissingError(
+            f"A package has no ready-made file for Python {version} on this machine and there is "
+            f"no compiler to build it: use Python 3.13, or {how_to_get('compiler')}"
         )
 
 
@@ -208,7 +224,7 @@ def has_uv(pins):
     if not (UV.exists() and wanted["version"] in run([UV, "--version"])[1].split()):
         part = write_part(pins, lambda name: name == "uv")
         by_hash = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", part]
-        run([PYTHON, "-m", "pip", "install", "-q", *by_hash])
+        check_network(*run([PYTHON, "-m", "pip", "install", "-q", *by_hash]))
     return UV.exists() and run([UV, "--version"])[0] == 0
 
 
@@ -250,45 +266,28 @@ def compile_lock(need, options):
 
 
 def conda_environment(pins):
-    """Return the text of environment.yml: a tried Python, and the lock's pins through pip."""
+    """Return the text of environment.yml: the oldest Python, and the lock's pins through pip."""
     lines = [
-        "# The same environment for conda: conda env create -f environment.yml",
-        "# Written by `make lock` from requirements-dev.lock; a test holds the two together.",
-        "name: hfcore",
-        "channels:",
-        "  - conda-forge",
-        "  - nodefaults",
-        "dependencies:",
-        f"  - python={'.'.join(map(str, OLDEST))}",
-        "  - pip",
-        "  - pip:",
+        f"      - {pin['name']}=={pin['version']}"
+        + (f" ; {pin['marker']}" if pin["marker"] else "")
+        for pin in pins
+        if pin["name"] not in SETUP_TOOLS
     ]
-    for pin in pins:
-        if pin["name"] not in SETUP_TOOLS:
-            marker = f" ; {pin['marker']}" if pin["marker"] else ""
-            lines.append(f"      - {pin['name']}=={pin['version']}{marker}")
-    return "\n".join([*lines, "      - -e .", ""])
+    return "\n".join([CONDA_HEAD.rstrip(), *lines, "      - -e .", ""])
 
 
 def run(command):
     """Run a command in the project's folder; return its exit code and all that it said."""
     settings = {name: value for name, value in os.environ.items() if name not in STRAY_SETTINGS}
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=str(ROOT),
-        env=settings,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    together = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    text = {"encoding": "utf-8", "errors": "replace"}
+    words = [str(part) for part in command]
+    done = subprocess.run(words, cwd=str(ROOT), env=settings, check=False, **together, **text)
     return done.returncode, done.stdout.strip()
 
 
 def last(words):
-    """Return the last line that says something."""
+    """Return the last line of what a command said."""
     return words.splitlines()[-1].strip() if words else "nothing"
 
 

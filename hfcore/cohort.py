@@ -67,10 +67,14 @@ def _add_applicant(cohort: pd.DataFrame, persons: pd.DataFrame) -> pd.DataFrame:
     joined = cohort.join(known[["sex", "birth_year", "obstacle"]], on="household_id")
     is_woman = joined["sex"].eq("woman").astype("float64").where(joined["sex"].ne("unknown"))
     age = joined["started_on"].dt.year - joined["birth_year"]
-    return joined.assign(
-        applicant_is_woman=is_woman.where(joined["sex"].notna()),
-        applicant_age=age.astype("Float64").astype("float64"),
-    ).drop(columns=["sex", "birth_year"])
+    return (
+        joined.assign(
+            applicant_is_woman=is_woman.where(joined["sex"].notna()),
+            applicant_age=age.astype("Float64").astype("float64"),
+        )
+        .rename(columns={"birth_year": "applicant_birth_year"})
+        .drop(columns=["sex"])
+    )
 
 
 def assign_cause(cohort: pd.DataFrame, study: Study, variant: str = "default") -> pd.DataFrame:

@@ -206,6 +206,8 @@ def _check_definitions(definitions: Definitions, mistakes: list[str]) -> None:
         mistakes.append('definitions.causes: one cause must be "rest", so that none is lost.')
     if list(definitions.duration_bands_months) != sorted(set(definitions.duration_bands_months)):
         mistakes.append("definitions.duration_bands_months: write rising numbers of months.")
+    if _month(definitions.split_month) is None:
+        mistakes.append('definitions.split_month: write a month in quotes, such as "2020-03".')
     if set(definitions.plan_order) - set(definitions.plans):
         mistakes.append("definitions.plan_order: it may hold only codes that plans declares.")
 

@@ -189,9 +189,7 @@ def read_results(study_name: str, municipality: str, notebook: str = "*") -> pd.
     return _read_rows("results", study_name, municipality, notebook)
 
 
-def read_protected(
-    study_name: str, municipality: str = "*", notebook: str = "*"
-) -> pd.DataFrame:
+def read_protected(study_name: str, municipality: str = "*", notebook: str = "*") -> pd.DataFrame:
     """The rows that are safe to print, of all municipalities and notebooks or of one."""
     return _read_rows("protected", study_name, municipality, notebook)
 

@@ -70,6 +70,8 @@ class Definitions:
     eligibility_other_agencies: int = 2
     followup_interval_days: int = 14
     duration_bands_months: tuple[int, ...] = (6, 12, 60)
+    children_bands: tuple[int, ...] = (1, 3)
+    split_month: str = "2020-03"
     fee_factor: float = 1.4
     covariates: tuple[str, ...] = (
         "months_on_support",
@@ -80,7 +82,7 @@ class Definitions:
     )
     plans: tuple[str, ...] = ()
     plan_order: tuple[str, ...] = ()
-    min_households_arm: int = 20
+    min_households_arm: int = 30
     min_households_interval: int = 10
     seed: int = 1
 
@@ -107,6 +109,8 @@ class Publication:
     min_model_arm: int = 10
     min_model_df: int = 10
     min_workers: int = 10
+    min_newcomers: int = 5
+    min_release_days: int = 91
     sensitive_causes: tuple[str, ...] = ("deceased", "social_insurance")
 
 

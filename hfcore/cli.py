@@ -1,0 +1,230 @@
+"""The command line: ``hfcore demo | ingest | check | run | claims``.
+
+Results go to standard output, everything else to standard error. Imports that take time stand in
+the commands that need them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from hfcore.errors import HfcoreError, PartlyDoneError, RawDataError, UsageError, as_list
+
+LATER_OPTIONS = {
+    "--scheduler": "hfcore cannot use a cluster: leave out --scheduler, and --workers sets how "
+    "many notebooks run at once on this machine.",
+    "--suggest": "hfcore cannot draft a mapping: write the [[sources]] sections of study.toml by "
+    "hand; the bundled studies are examples.",
+}
+INTERRUPTED = 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="From a municipality's exports to a site of reports on what became of its households.",
+)
+
+
+class Language(StrEnum):
+    """The languages that reports are made in."""
+
+    sv = "sv"
+    en = "en"
+    both = "both"
+
+
+Study = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Name of the study, a folder below raw/.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder with raw/ and processed/ below it."),
+]
+Codes = Annotated[
+    list[str] | None,
+    typer.Option("--municipality", metavar="CODE", help="Only this one (repeatable)."),
+]
+KeyFile = Annotated[
+    Path | None, typer.Option("--key-file", metavar="FILE", help="The key that makes pseudonyms.")
+]
+
+
+@app.command(epilog="Example: hfcore ingest hela-familjen --municipality 1290")
+def ingest(
+    study: Study,
+    key_file: KeyFile = None,
+    municipality: Codes = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Municipalities read at once.")
+    ] = 1,
+    data: Data = None,
+) -> None:
+    """Turn raw files into tables; print what was read, kept and quarantined."""
+    _use_data(data)
+    from hfcore.ingest import ingest_study
+
+    _tell_intake(ingest_study(study, municipality or (), key_file, workers))
+
+
+@app.command(epilog="Example: hfcore check hela-familjen")
+def check(
+    study: Study, key_file: KeyFile = None, municipality: Codes = None, data: Data = None
+) -> None:
+    """Do the checks of ingest and write nothing."""
+    _use_data(data)
+    from hfcore.ingest import ingest_study
+
+    _tell_intake(ingest_study(study, municipality or (), key_file, write=False))
+
+
+@app.command(epilog="Example: hfcore run hela-familjen --municipality 1290 --language sv")
+def run(
+    study: Study,
+    municipality: Codes = None,
+    notebook: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this one, such as 10_trajectories (repeatable)."),
+    ] = None,
+    language: Annotated[Language, typer.Option(help="Language of the reports.")] = Language.both,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Notebooks executed at once.")
+    ] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Do again what is unchanged.")] = False,
+    inside_only: Annotated[
+        bool, typer.Option("--inside-only", help="Only the pages under secrecy; no site.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Execute the notebooks, protect their results, make the reports and the site."""
+    _use_data(data)
+    from hfcore.batch import run_study
+
+    languages = ("sv", "en") if language is Language.both else (language.value,)
+    with _progress() as progress:
+        outcome = run_study(
+            study,
+            municipality or (),
+            notebook or (),
+            languages,
+            workers=workers,
+            force=force,
+            inside_only=inside_only,
+            progress=progress,
+        )
+    if outcome.site:
+        print(outcome.site)
+    _say(f"{outcome.done} notebooks executed, {outcome.unchanged} unchanged.")
+    if outcome.failures:
+        count = len(outcome.failures)
+        raise PartlyDoneError(f"{count} failed; the rest is done.\n{as_list(outcome.failures)}")
+
+
+@app.command(epilog="Example: hfcore claims data/raw/published_figures.csv")
+def claims(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of published figures.")],
+    language: Annotated[Language, typer.Option(help="Language of the sentences.")] = Language.sv,
+) -> None:
+    """Recompute published figures from their parts; print those that contradict."""
+    from hfcore.claims import check_claims, contradictions, read_claims
+
+    checks = check_claims(read_claims(file))
+    wrong = contradictions(checks)
+    languages = ("sv", "en") if language is Language.both else (language.value,)
+    for row in wrong.to_dict("records"):
+        for each in languages:
+            print(f"{row['claim_id']} ({row['rule']}): {row[f'sentence_{each}']}")
+    decided = int(checks["agrees"].notna().sum())
+    _say(f"{decided} checks, {len(wrong)} contradictions.")
+
+
+def _use_data(folder: Path | None) -> None:
+    """Make every module read and write below the folder named by ``--data``."""
+    if folder is not None:
+        if not folder.is_dir():
+            raise UsageError("The folder given with --data does not exist.")
+        os.environ["HFCORE_DATA"] = str(folder.resolve())
+
+
+def _tell_intake(report: Any) -> None:
+    print(report.counts.to_csv(index=False, sep="\t", lineterminator="\n"), end="")
+    for problem in report.problems:
+        _say(problem.sentence())
+    if report.has_errors:
+        raise RawDataError("Some file or row could not be taken; the rest is done.")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar on a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, label: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, label: bar.update(
+            task, completed=done, total=total, description=label
+        )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and leave the process with the exit code that tells how it went."""
+    sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run a command; return its exit code, having said in a sentence what went wrong."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _refuse_later_options(arguments)
+        return app(arguments, standalone_mode=False) or 0
+    except HfcoreError as error:
+        _say(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _say("Interrupted; what was done is kept.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _unforeseen(error)
+
+
+def _refuse_later_options(arguments: list[str]) -> None:
+    for argument in arguments:
+        sentence = LATER_OPTIONS.get(argument.partition("=")[0])
+        if sentence:
+            raise UsageError(sentence)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Say what is known of an error that is not the project's own, without its text."""
+    if isinstance(error, TyperException):
+        error.show()
+        return UsageError.exit_code
+    if os.environ.get("HFCORE_DEBUG"):
+        raise error
+    kind = type(error).__name__
+    _say(f"hfcore met a fault of its own ({kind}); HFCORE_DEBUG=1 shows where.")
+    return 1

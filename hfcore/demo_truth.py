@@ -1,0 +1,74 @@
+"""What only a simulation knows: the true effect, and by how much the naive comparison is off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hfcore.demo_places import Simulated
+from hfcore.demo_programme import HORIZON, naive_difference
+
+WINDOWS = ((1, 12), (13, 24), (1, 24))
+
+
+def place_truth(simulated: Simulated) -> dict[str, Any]:
+    """The truth of one municipality, in SEK per household and month.
+
+    ``effect_by_month`` and ``effect_observed`` are means over the participants' household-months
+    inside the payment export, ``effect_complete`` the mean over households whose whole window is
+    inside it. ``naive_difference_sek`` = effect + bias, exactly, in this very sample.
+    """
+    panel = simulated.participants
+    gain = panel.received - panel.without
+    naive = naive_difference(panel, simulated.controls)
+    effect = float(gain[panel.within(1, HORIZON)].mean())
+    return {
+        "participants": len(panel.received),
+        "controls": len(simulated.controls.received),
+        "responding_households": int(simulated.responds.sum()),
+        "control_selection_on_permanent_need": round(simulated.control_permanent, 6),
+        "effect_by_month": [_of_month(simulated, gain, month) for month in range(1, HORIZON + 1)],
+        "effect_observed": [_observed(simulated, gain, window) for window in WINDOWS],
+        "effect_complete": [_complete(simulated, gain, window) for window in WINDOWS],
+        "naive": {
+            "window": _name((1, HORIZON)),
+            "difference_sek": _sek(naive),
+            "effect_sek": _sek(effect),
+            "bias_sek": _sek(naive - effect),
+        },
+        "cumulative_incidence": simulated.incidence,
+    }
+
+
+def _of_month(simulated: Simulated, gain: np.ndarray, month: int) -> dict[str, Any]:
+    cells = simulated.participants.within(month, month)
+    return {"month": month, "effect_sek": _mean(gain[cells]), "households": int(cells.sum())}
+
+
+def _observed(simulated: Simulated, gain: np.ndarray, window: tuple[int, int]) -> dict[str, Any]:
+    cells = simulated.participants.within(*window)
+    return {
+        "window": _name(window),
+        "effect_sek": _mean(gain[cells]),
+        "household_months": int(cells.sum()),
+    }
+
+
+def _complete(simulated: Simulated, gain: np.ndarray, window: tuple[int, int]) -> dict[str, Any]:
+    cells = simulated.participants.within(*window)
+    whole = cells.sum(axis=1) == window[1] - window[0] + 1
+    means = (gain * cells).sum(axis=1)[whole] / (window[1] - window[0] + 1)
+    return {"window": _name(window), "effect_sek": _mean(means), "households": int(whole.sum())}
+
+
+def _name(window: tuple[int, int]) -> str:
+    return f"{window[0]}-{window[1]}"
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return _sek(values.mean()) if len(values) else None
+
+
+def _sek(value: float) -> float:
+    return round(float(value), 4)

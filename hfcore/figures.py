@@ -1,0 +1,152 @@
+"""Result rows → figures, in one style and both languages, and what each figure says in words.
+
+Each ``plot_`` function takes rows and a language and returns the axes, those given or of a new
+figure. Public figures are drawn from protected rows, which hold nothing else to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from hfcore.curve_figures import (
+    plot_cumulative_incidence,
+    plot_still_in,
+    plot_support_effect,
+    plot_support_mean,
+)
+from hfcore.drawing import figure_png
+from hfcore.formats import label, quantity, row_label
+from hfcore.point_figures import (
+    plot_balance,
+    plot_closure_reasons,
+    plot_closures_per_quarter,
+    plot_forest,
+    plot_naive_beside,
+    plot_plan_changed,
+    plot_specifications,
+)
+from hfcore.texts import text
+
+__all__ = [
+    "alt_text",
+    "figure_png",
+    "plot_balance",
+    "plot_closure_reasons",
+    "plot_closures_per_quarter",
+    "plot_cumulative_incidence",
+    "plot_forest",
+    "plot_naive_beside",
+    "plot_plan_changed",
+    "plot_specifications",
+    "plot_still_in",
+    "plot_support_effect",
+    "plot_support_mean",
+]
+
+MAX_PARTS = 12
+_TELLING = ("group", "subgroup", "cause")
+
+
+def alt_text(
+    rows: pd.DataFrame, language: str = "sv", names: Mapping[str, str] | None = None
+) -> str:
+    """What a figure of these rows shows, in words, for those who do not see it.
+
+    Curves are told by their last point, monthly series by first, last and highest, all else
+    figure by figure (at most twelve), each by what tells it from the others. ``names`` are
+    those of municipalities by code.
+
+    >>> from hfcore.schema import build_results
+    >>> rows = build_results(pd.DataFrame({"group": ["participant", "control"], "month": [6, 6],
+    ...     "estimate": [0.57, 0.39]}), metric="plan_changed", unit="share")
+    >>> alt_text(rows, "en")
+    'Share of adults with another plan: participants 57%; control group 39%.'
+    """
+    if rows.empty:
+        return text("words", "no_rows", language)
+    metrics = set(rows["metric"])
+    if metrics <= {"cumulative_incidence", "still_in_intervention"} and _is_series(rows):
+        return _curves_in_words(rows, language)
+    if metrics & {"support_mean", "support_effect"} and _is_series(rows):
+        return _series_in_words(rows, language)
+    return _points_in_words(rows, language, names)
+
+
+def _is_series(rows: pd.DataFrame) -> bool:
+    return rows["month"].nunique() > 3
+
+
+def _curves_in_words(rows: pd.DataFrame, language: str) -> str:
+    parts = []
+    for (metric, _, cause), curve in rows.groupby(["metric", "group", "cause"], sort=False):
+        name = label("causes", cause if metric == "cumulative_incidence" else "still", language)
+        shown = curve.loc[curve["estimate"].notna()].sort_values("month")
+        if curve["status"].eq("not_available").all():
+            continue
+        if shown.empty:
+            parts.append(text("alt", "not_shown", language, label=name))
+            continue
+        last = shown.iloc[-1]
+        value = quantity(last["estimate"], "share", language)
+        words = {"cause": name, "value": value, "month": int(last["month"])}
+        parts.append(text("alt", "incidence_part", language, **words))
+    months = int(rows["month"].max())
+    return text("alt", "incidence", language, months=months, parts="; ".join(parts))
+
+
+def _series_in_words(rows: pd.DataFrame, language: str) -> str:
+    shown = rows.loc[rows["month"].notna() & rows["estimate"].notna()]
+    if shown.empty:
+        return _points_in_words(rows, language)
+    parts = [
+        _one_series(series.sort_values("month"), str(group), language)
+        for group, series in shown.groupby("group", sort=False)
+    ]
+    windows = rows.loc[rows["month"].isna()]
+    parts += [_point(row, row_label(row, language), language) for _, row in windows.iterrows()]
+    ends = {"first": int(shown["month"].min()), "last": int(shown["month"].max())}
+    return text("alt", "series", language, parts="; ".join(parts), **ends)
+
+
+def _one_series(series: pd.DataFrame, group: str, language: str) -> str:
+    highest = series.loc[series["estimate"].idxmax()]
+    figures = {"start": series.iloc[0], "end": series.iloc[-1], "top": highest}
+    words = {
+        name: quantity(row["estimate"], row["unit"], language) for name, row in figures.items()
+    }
+    group_word = label("groups", group, language)
+    month = int(highest["month"])
+    return text("alt", "series_part", language, group=group_word, month=month, **words)
+
+
+def _points_in_words(
+    rows: pd.DataFrame, language: str, names: Mapping[str, str] | None = None
+) -> str:
+    known = (names or {}) | {"all": text("words", "pooled", language)}
+    constant = [name for name in _TELLING if rows[name].nunique() < 2]
+    told = rows.head(MAX_PARTS).assign(**dict.fromkeys(constant, ""))
+    parts = []
+    for (_, row), month in zip(told.iterrows(), rows["month"], strict=False):
+        words = [row_label(row, language)]
+        if rows["metric"].nunique() > 1:
+            words.insert(0, label("metrics", row["metric"], language))
+        if "municipality" in rows and rows["municipality"].nunique() > 1:
+            words.insert(0, known.get(row["municipality"], row["municipality"]))
+        if pd.notna(month) and rows["month"].nunique() > 1:
+            words.append(f"{text('columns', 'month', language)} {int(month)}")
+        parts.append(_point(row, ", ".join(filter(None, words)), language))
+    heading = label("metrics", rows["metric"].iloc[0], language)
+    return text("alt", "points", language, title=heading, parts="; ".join(parts))
+
+
+def _point(row: pd.Series, name: str, language: str) -> str:
+    if pd.isna(row["estimate"]):
+        return text("alt", "not_shown", language, label=name).strip()
+    figures = {
+        key: quantity(row[column], row["unit"], language)
+        for key, column in (("value", "estimate"), ("low", "ci_low"), ("high", "ci_high"))
+    }
+    key = "point_part" if pd.isna(row["ci_low"]) else "point_interval"
+    return text("alt", key, language, label=name, **figures).strip()

@@ -1,0 +1,284 @@
+"""Intervals for shares, differences and means that hold for twenty households as for a thousand.
+
+Arrays in, a pair of arrays (low, high) out; NaN where there is no interval. Nothing here knows
+what a household is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri, stdtrit
+
+from hfcore.errors import MetricInputError
+
+LEVEL = 0.95
+Ends = tuple[np.ndarray, np.ndarray]
+
+
+def wilson(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> Ends:
+    """Score interval of a share; neither end leaves [0, 1], and 0 of n has an upper end.
+
+    ``events`` and ``n`` may be fractions where ``n`` is an effective sample size. NaN where n is 0.
+
+    References
+    ----------
+    Wilson (1927); Newcombe (1998) Stat Med 17:857, method 3.
+
+    Examples
+    --------
+    >>> low, high = wilson(81, 263)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.2553, 0.3662)
+    """
+    events, n = _checked_counts(events, n)
+    z = _z(level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = events / n
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    low = np.where(share == 0, 0.0, centre - reach)
+    return low, np.where(share == 1, 1.0, centre + reach)
+
+
+def newcombe(
+    events: ArrayLike,
+    n: ArrayLike,
+    events_other: ArrayLike,
+    n_other: ArrayLike,
+    level: float = LEVEL,
+) -> Ends:
+    """Hybrid score interval of the difference of two shares, first minus other.
+
+    References
+    ----------
+    Newcombe (1998) Stat Med 17:873, method 10.
+
+    Examples
+    --------
+    >>> low, high = newcombe(56, 70, 48, 80)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0524, 0.3339)
+    """
+    first, other = wilson(events, n, level), wilson(events_other, n_other, level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share, share_other = np.divide(events, n), np.divide(events_other, n_other)
+    return difference_of(share, first, share_other, other)
+
+
+def newcombe_clustered(
+    events: ArrayLike,
+    n: ArrayLike,
+    n_eff: ArrayLike,
+    events_other: ArrayLike,
+    n_other: ArrayLike,
+    n_eff_other: ArrayLike,
+    level: float = LEVEL,
+) -> Ends:
+    """Newcombe's interval where members of a household resemble each other.
+
+    Each group counts as many independent members as its effective sample size says
+    (``effective_n``); the shares stay as observed.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share, share_other = np.divide(events, n), np.divide(events_other, n_other)
+    n_eff, n_eff_other = np.asarray(n_eff, float), np.asarray(n_eff_other, float)
+    return newcombe(share * n_eff, n_eff, share_other * n_eff_other, n_eff_other, level)
+
+
+def difference_of(first: ArrayLike, ends: Ends, other: ArrayLike, ends_other: Ends) -> Ends:
+    """Interval of first − other from the intervals of both, which may be lopsided (MOVER).
+
+    References
+    ----------
+    Zou & Donner (2008) Stat Med 27:1693, equation 5; Newcombe's method 10 is a case of it.
+
+    Examples
+    --------
+    >>> low, high = difference_of(0.5, (0.4, 0.7), 0.2, (0.1, 0.3))
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.1586, 0.5236)
+    """
+    first, other = np.asarray(first, float), np.asarray(other, float)
+    down = np.hypot(first - ends[0], ends_other[1] - other)
+    up = np.hypot(ends[1] - first, other - ends_other[0])
+    return first - other - down, first - other + up
+
+
+def mean_t(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, level: float = LEVEL) -> Ends:
+    """Student's interval of a mean; NaN below two values.
+
+    >>> low, high = mean_t(10.0, 2.0, 4)
+    >>> round(float(low), 3), round(float(high), 3)
+    (6.818, 13.182)
+    """
+    n = np.asarray(n, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return estimate_t(mean, np.asarray(sd, float) / np.sqrt(n), n - 1, level)
+
+
+def estimate_t(estimate: ArrayLike, error: ArrayLike, df: ArrayLike, level: float = LEVEL) -> Ends:
+    """Estimate ± t(df) × its standard error; NaN where df is below 1."""
+    df = np.asarray(df, float)
+    quantile = stdtrit(np.where(df >= 1, df, np.nan), 0.5 + level / 2)
+    reach = quantile * np.asarray(error, float)
+    return estimate - reach, estimate + reach
+
+
+def log_log(share: ArrayLike, error: ArrayLike, level: float = LEVEL) -> Ends:
+    """Interval of a cumulative incidence on the scale log(−log(1 − share)).
+
+    NaN where the share is 0 or 1 or has no error. For a survival curve S give 1 − S and turn the
+    ends around.
+
+    References
+    ----------
+    Kalbfleisch & Prentice (2002), section 1.4; Choudhury (2002).
+
+    Examples
+    --------
+    >>> low, high = log_log(0.25, 0.1531)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.069, 0.685)
+    """
+    share, error = np.asarray(share, float), np.asarray(error, float)
+    inside = (share > 1e-12) & (share < 1 - 1e-12) & np.isfinite(error)
+    rest = np.where(inside, 1 - share, np.nan)
+    reach = _z(level) * error / (rest * -np.log(rest))
+    return 1 - rest ** np.exp(-reach), 1 - rest ** np.exp(reach)
+
+
+def icc(outcome: ArrayLike, household: ArrayLike, group: ArrayLike | None = None) -> float:
+    """How alike the members of a household are: pooled ANOVA estimate, never below 0.
+
+    Parameters
+    ----------
+    outcome : one number a person.
+    household, group : whole numbers from 0 that name each person's household and group; a
+        household lies in one group. Differences between the groups are taken out.
+
+    Returns
+    -------
+    The intra-household correlation; 0 where every household has one member.
+
+    References
+    ----------
+    Donner & Klar (2000), section 1.4.
+
+    Examples
+    --------
+    >>> icc([1, 1, 0, 0], [0, 0, 1, 1])
+    1.0
+    >>> icc([1, 0, 1, 0], [0, 0, 1, 1])
+    0.0
+    """
+    outcome, household = np.asarray(outcome, float), np.asarray(household)
+    group = np.zeros(len(outcome), int) if group is None else np.asarray(group)
+    if not len(outcome):
+        return 0.0
+    sizes = np.bincount(household)
+    first = np.zeros(len(sizes), int)
+    first[household] = group
+    sizes, of_group = sizes[sizes > 0], first[np.bincount(household) > 0]
+    totals = np.bincount(household, weights=outcome)[np.bincount(household) > 0]
+    n = np.bincount(group, minlength=group.max() + 1)
+    grand = np.bincount(group, weights=outcome, minlength=len(n)) / np.maximum(n, 1)
+    between = np.sum(sizes * (totals / sizes - grand[of_group]) ** 2)
+    within = np.sum(outcome**2) - np.sum(totals**2 / sizes)
+    return _icc_of_squares(between, within, sizes, of_group, n)
+
+
+def _icc_of_squares(
+    between: float, within: float, sizes: np.ndarray, of_group: np.ndarray, n: np.ndarray
+) -> float:
+    df_between = len(sizes) - np.count_nonzero(n)
+    df_within = sizes.sum() - len(sizes)
+    if df_between < 1 or df_within < 1:
+        return 0.0
+    squares = np.bincount(of_group, weights=sizes.astype(float) ** 2, minlength=len(n))
+    usual = np.sum(n - squares / np.maximum(n, 1)) / df_between
+    ms_between, ms_within = between / df_between, within / df_within
+    scale = ms_between + (usual - 1) * ms_within
+    return float(np.clip((ms_between - ms_within) / scale, 0, 1)) if scale > 0 else 0.0
+
+
+def effective_n(n: ArrayLike, sum_of_squares: ArrayLike, correlation: float) -> np.ndarray:
+    """How many independent persons n persons in households are worth.
+
+    ``sum_of_squares`` adds up the squared numbers of members of the households.
+
+    References
+    ----------
+    Kish (1965); Rao & Scott (1992) for its use in score intervals.
+
+    Examples
+    --------
+    >>> round(float(effective_n(10, 20, 0.5)), 4)  # ten persons in five pairs
+    6.6667
+    """
+    n, sum_of_squares = np.asarray(n, float), np.asarray(sum_of_squares, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return n / (1 + (sum_of_squares / n - 1) * correlation)
+
+
+def detectable_difference(
+    n: ArrayLike, n_other: ArrayLike, share: ArrayLike, power: float = 0.8, level: float = LEVEL
+) -> np.ndarray:
+    """The smallest rise above ``share`` that a comparison of two groups would find.
+
+    Parameters
+    ----------
+    n, n_other : (effective) sizes of the group that rises and of the one that stays at ``share``.
+
+    Returns
+    -------
+    The difference of the shares at which a two-sided test at 1 − level has that power; NaN where
+    even a share of 1 would be missed.
+
+    References
+    ----------
+    Fleiss, Levin & Paik (2003), equation 4.14 without continuity correction, for unequal groups.
+
+    Examples
+    --------
+    >>> round(float(detectable_difference(50, 50, 0.5)), 3)
+    0.267
+    """
+    n, n_other, share = np.broadcast_arrays(
+        *(np.asarray(each, float) for each in (n, n_other, share))
+    )
+    low, high = np.zeros(n.shape), np.where(share < 1, 1 - share, np.nan)
+    reachable = _power_gap(high, n, n_other, share, power, level) >= 0
+    for _ in range(60):
+        middle = (low + high) / 2
+        enough = _power_gap(middle, n, n_other, share, power, level) >= 0
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.where(reachable, high, np.nan)
+
+
+def _power_gap(
+    difference: np.ndarray,
+    n: np.ndarray,
+    n_other: np.ndarray,
+    share: np.ndarray,
+    power: float,
+    level: float,
+) -> np.ndarray:
+    """How far a difference exceeds what the test needs; negative: it would be missed too often."""
+    risen = share + difference
+    with np.errstate(divide="ignore", invalid="ignore"):
+        common = (n * risen + n_other * share) / (n + n_other)
+        null = np.sqrt(common * (1 - common) * (1 / n + 1 / n_other))
+        spread = np.sqrt(np.maximum(risen * (1 - risen), 0) / n + share * (1 - share) / n_other)
+        return difference - _z(level) * null - float(ndtri(power)) * spread
+
+
+def _z(level: float) -> float:
+    return float(ndtri(0.5 + level / 2))
+
+
+def _checked_counts(events: ArrayLike, n: ArrayLike) -> Ends:
+    events, n = np.asarray(events, float), np.asarray(n, float)
+    if np.any(events < 0) or np.any(events > n * (1 + 1e-12)):
+        raise MetricInputError("A share needs events between 0 and n.")
+    return events, n

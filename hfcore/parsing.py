@@ -1,0 +1,172 @@
+"""Texts → typed values, by declared forms only; what does not fit is marked, never guessed.
+
+Each function takes distinct texts (no nulls among them) and returns values in the same order,
+null where the text does not fit, and marks by the code of a warning.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+SERIAL_ORIGIN = "1899-12-30"
+SERIALS = (20_000, 60_000)
+MIDNIGHT = r"(?:[ T]00:00(?::00(?:\.0+)?)?)?"
+
+_BLANKS = " \u00a0\u202f\u2009"
+_MINUS = "\u2212\u2012\u2013\u2014"
+_ISO_DAY = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}}){MIDNIGHT}")
+_ISO_MONTH = re.compile(r"\d{4}-\d{2}")
+_TRUTH = {"true": True, "1": True, "ja": True, "yes": True}
+_UNTRUTH = {"false": False, "0": False, "nej": False, "no": False}
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Values in the order of the texts, and for each warning which texts it is about."""
+
+    values: pd.Series
+    warnings: Mapping[str, pd.Series] = field(default_factory=dict)
+
+
+def parse_numbers(texts: pd.Series, decimal: str = ",") -> Parsed:
+    """Numbers with the declared decimal mark and thousands in groups of three parted by blanks.
+
+    A minus may stand before, behind, be typographic, or be a pair of brackets (accounting).
+
+    >>> parse_numbers(pd.Series(["1 234,50", "500-", "(500)", "1.234"])).values.tolist()
+    [1234.5, -500.0, -500.0, nan]
+    """
+    mark = re.escape(decimal)
+    digits = rf"(?:\d{{1,3}}(?:[{_BLANKS}]\d{{3}})+|\d+)(?:{mark}\d+)?"
+    one_sign = rf"[-+{_MINUS}]?[{_BLANKS}]?{digits}|{digits}[-{_MINUS}]|\({digits}\)"
+    fits = texts.str.fullmatch(one_sign)
+    is_negative = texts.str.contains(rf"[-{_MINUS}(]", regex=True) & fits
+    bare = texts.where(fits).str.replace(rf"[-+{_MINUS}(){_BLANKS}]", "", regex=True)
+    values = pd.to_numeric(bare.str.replace(decimal, ".", regex=False)).astype("float64")
+    odd = is_negative & ~texts.str.startswith("-")
+    return Parsed(values.where(~is_negative, -values), {"W-NUMBER": odd})
+
+
+def parse_integers(texts: pd.Series, decimal: str = ",") -> Parsed:
+    """Whole numbers, written like other numbers; a fraction does not fit.
+
+    >>> parse_integers(pd.Series(["3", "3,0", "3,5"])).values.tolist()
+    [3, 3, <NA>]
+    """
+    parsed = parse_numbers(texts, decimal)
+    whole = parsed.values.where((parsed.values % 1 == 0) & (parsed.values.abs() < 2**53))
+    return Parsed(whole.astype("Int64"), parsed.warnings)
+
+
+def parse_days(texts: pd.Series, form: str = "") -> Parsed:
+    """Days in the declared form or as 2021-05-31; Excel's day numbers are counted.
+
+    >>> texts = pd.Series(["2021-05-31", "31/05/2021", "190501"])
+    >>> parse_days(texts, "%d/%m/%Y").values.isna().tolist()
+    [False, False, True]
+    """
+    iso = texts.str.extract(_ISO_DAY, expand=False).where(texts.str.fullmatch(_ISO_DAY))
+    days = _strict(iso, "%Y-%m-%d")
+    if form:
+        days = _strict(texts, form).fillna(days)
+    is_serial = texts.str.fullmatch(r"\d{5}(?:[.,]0+)?") & days.isna()
+    serial = pd.to_numeric(texts.where(is_serial).str[:5]).astype("float64")
+    is_serial &= serial.between(*SERIALS)
+    counted = pd.to_datetime(serial.where(is_serial), unit="D", origin=SERIAL_ORIGIN)
+    return Parsed(days.fillna(counted.astype("datetime64[s]")), {"W-SERIAL": is_serial})
+
+
+def parse_months(texts: pd.Series, form: str = "") -> Parsed:
+    """Months in the declared form, as 2021-05, or as any day in them; the first of the month.
+
+    >>> parse_months(pd.Series(["2021-05", "2021-05-31"])).values.dt.day.tolist()
+    [1, 1]
+    """
+    days = parse_days(texts, form)
+    months = _strict(texts.where(texts.str.fullmatch(_ISO_MONTH)), "%Y-%m")
+    values = days.values.fillna(months)
+    first = values - pd.to_timedelta(values.dt.day - 1, unit="D")
+    return Parsed(first.astype("datetime64[s]"), days.warnings)
+
+
+def _strict(texts: pd.Series, form: str) -> pd.Series:
+    """Days read by a form and no other: written back they give the same text (zeros aside)."""
+    days = pd.to_datetime(texts, format=form, errors="coerce", exact=True)
+    if days.dt.tz is not None:
+        return pd.Series(pd.NaT, texts.index, dtype="datetime64[s]")
+    again = days.dt.strftime(form)
+    same = _without_zeros(again) == _without_zeros(texts)
+    return days.where(same & days.dt.year.between(1800, 2200)).astype("datetime64[s]")
+
+
+def _without_zeros(texts: pd.Series) -> pd.Series:
+    return texts.str.casefold().str.replace(r"(?<!\d)0+(?=\d)", "", regex=True)
+
+
+def parse_codes(texts: pd.Series, codes: Mapping[str, str], allowed: tuple[str, ...]) -> Parsed:
+    """Codes by the mapping's translation, or as they are where the table or study knows them.
+
+    Where neither says which codes there are, a code is lower-case ASCII letters, digits and
+    underscores.
+
+    >>> parse_codes(pd.Series(["K", "man", "?"]), {"K": "woman"}, ("woman", "man")).values.tolist()
+    ['woman', 'man', nan]
+    """
+    translated = texts.map(dict(codes)).astype("str")
+    own = texts.isin(allowed) if allowed else texts.str.fullmatch(r"[a-z0-9_]{1,40}")
+    if codes and not allowed:
+        own &= texts.isin(list(codes.values()))
+    return Parsed(translated.fillna(texts.where(own)))
+
+
+def parse_truths(texts: pd.Series, codes: Mapping[str, str]) -> Parsed:
+    """Yes and no, in Swedish, English, or by the mapping's translation to true and false.
+
+    >>> parse_truths(pd.Series(["Ja", "0", "?"]), {}).values.tolist()
+    [True, False, <NA>]
+    """
+    words = texts.map(dict(codes)).astype("str").fillna(texts).str.casefold()
+    return Parsed(words.map(_TRUTH | _UNTRUTH).astype("boolean"))
+
+
+def parse_lists(texts: pd.Series, codes: Mapping[str, str], separator: str) -> Parsed:
+    """Lists of codes in one cell, each translated by the mapping.
+
+    >>> parse_lists(pd.Series(["A, b"]), {"A": "health"}, ",").values.tolist()
+    [['health', 'b']]
+    """
+
+    def split(text: str) -> list[str] | None:
+        parts = [part.strip() for part in text.split(separator) if part.strip()]
+        found = [codes.get(part, part) for part in parts]
+        return found if all(re.fullmatch(r"[a-z0-9_]{1,40}", each) for each in found) else None
+
+    return Parsed(texts.map(split).astype("object"))
+
+
+_UNSAFE = re.compile(
+    r"[<>\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+_COMMAND = re.compile(r"^[=+\-@|\s]+")
+_REPLACED = {"<": "‹", ">": "›"}
+
+
+def parse_texts(texts: pd.Series) -> Parsed:
+    """Words as they are, without what a page or a spreadsheet could run or hide.
+
+    >>> parse_texts(pd.Series(["<b>Vilan", "=1+1", "Näsby"])).values.tolist()
+    ['‹b›Vilan', '1+1', 'Näsby']
+    """
+
+    def tame(text: str) -> str:
+        safe = _UNSAFE.sub(lambda found: _REPLACED.get(found.group(), ""), text)
+        return _COMMAND.sub("", safe)
+
+    composed = texts.map(lambda text: unicodedata.normalize("NFC", text)).astype("str")
+    tamed = composed.map(tame).astype("str")
+    return Parsed(tamed, {"W-TEXT": tamed != composed})

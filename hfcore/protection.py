@@ -1,0 +1,155 @@
+"""The frame that the rules of disclosure control hand on: true figures beside those to be shown.
+
+Each row of results gets its kind and the columns ``shown``, ``shown_low``, ``shown_high``,
+``shown_n``, ``shown_events``, ``shown_at_risk`` and ``protection``. A rule reads the true columns
+and changes the shown ones; ``close_rows`` drops the true ones.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hfcore.schema import OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
+
+KINDS = {
+    "count": (
+        "households women men children flow closure_reason closures_per_quarter eligible "
+        "queue_length"
+    ),
+    "share": (
+        "support_duration_band closure_share_naive closure_share_entered plan_changed "
+        "plan_unchanged plan_closer_to_work unmet_need followup_on_time contact_mix "
+        "coordinated_plan survey_response survey_answer"
+    ),
+    "curve": "cumulative_incidence still_in_intervention exit_from_support reactivation",
+    "mean": (
+        "support_duration_at_start queue_wait participation_mean closure_time_naive support_mean "
+        "cost_per_household cost_per_exit"
+    ),
+    "sum": "cost saving_gross saving_net",
+    "model": (
+        "months_lost restricted_mean incidence_difference support_difference_naive support_effect "
+        "support_effect_sensitivity balance variance_ratio effective_sample_size pretrend "
+        "detectable_difference plan_changed_difference break_even_share break_even_months"
+    ),
+    "staff": "caseload worktime_share",
+    "plain": "claim_check design_grade fidelity_rating",
+}
+KIND_OF = {metric: kind for kind, metrics in KINDS.items() for metric in metrics.split()}
+# The metrics whose rows are the parts of one whole, and the column that tells the parts apart.
+PARTITIONS = {
+    "closure_reason": "subgroup",
+    "closures_per_quarter": "subgroup",
+    "support_duration_band": "subgroup",
+    "contact_mix": "subgroup",
+    "survey_answer": "subgroup",
+    "closure_share_naive": "cause",
+    "closure_share_entered": "cause",
+}
+SHOWN = {
+    "shown": "estimate",
+    "shown_low": "ci_low",
+    "shown_high": "ci_high",
+    "shown_n": "n",
+    "shown_events": "n_events",
+    "shown_at_risk": "n_at_risk",
+}
+ESTIMATE = ["shown", "shown_low", "shown_high"]
+BASES = ((50, "50+"), (20, "20–49"), (10, "10–19"), (0, "<10"))
+
+
+def open_rows(results: pd.DataFrame) -> pd.DataFrame:
+    """The results with their kind and with everything still shown as it is.
+
+    A count's own contributors are its events where it has some, else all its n.
+    """
+    rows = results.reset_index(drop=True)
+    shown = {name: rows[true] for name, true in SHOWN.items()}
+    kind = rows["metric"].map(KIND_OF).fillna("unknown").astype("str")
+    is_count = kind.eq("count") & rows["n_events"].isna() & rows["estimate"].notna()
+    whole = rows["estimate"].where(is_count).round().astype("Int64")
+    rows = rows.assign(
+        kind=kind,
+        n_events=rows["n_events"].fillna(whole),
+        key_events=rows["key_events"].fillna(rows["key_n"].where(is_count)),
+        protection="none",
+    )
+    return _tails_as_curves(rows).assign(**shown)
+
+
+def _tails_as_curves(rows: pd.DataFrame) -> pd.DataFrame:
+    """Shares with at least so many months as what they are: curves that fall as members leave."""
+    is_tail = rows["metric"].eq("support_duration_band") & rows["subgroup"].eq("")
+    tails = {
+        "kind": "curve",
+        "n_at_risk": rows["n_events"],
+        "n_events": rows["n"] - rows["n_events"],
+        "key_events": rows["key_n"] - rows["key_events"],
+    }
+    return rows.assign(**{name: rows[name].mask(is_tail, new) for name, new in tails.items()})
+
+
+def is_kind(rows: pd.DataFrame, *kinds: str) -> pd.Series:
+    """Which rows have one of the kinds and something to show."""
+    return rows["kind"].isin(kinds) & rows["shown"].notna()
+
+
+def withhold(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
+    """The rows with the figures of some taken away, and their n where it tells of a part only."""
+    which = which & rows["shown"].notna()
+    if not which.any():
+        return rows
+    kept = {column: rows[column].mask(which) for column in [*ESTIMATE, "shown_events"]}
+    of_a_part = which & rows["kind"].isin(["count", "mean", "sum"])
+    return rows.assign(
+        **kept,
+        shown_n=rows["shown_n"].mask(of_a_part),
+        status=rows["status"].mask(which, "too_few"),
+        protection=rows["protection"].mask(which, "withheld"),
+    )
+
+
+def mark(rows: pd.DataFrame, which: pd.Series, protection: str) -> pd.DataFrame:
+    """The rows with the protection of some told; what is withheld stays withheld."""
+    told = which & rows["shown"].notna()
+    if not told.any():
+        return rows
+    return rows.assign(protection=rows["protection"].mask(told, protection))
+
+
+def at_least(rows: pd.DataFrame, limit: int) -> pd.Series:
+    """Which rows have enough contributors, both in truth and as the reader sees it.
+
+    A limit that holds for the shown number too tells nobody that a shown 18 must have been 20.
+    """
+    return (rows["n"].ge(limit) & rows["shown_n"].ge(limit)).fillna(False).astype(bool)
+
+
+def round_to(values: pd.Series, step: pd.Series | float) -> pd.Series:
+    """Values rounded to whole steps, halves away from zero.
+
+    >>> round_to(pd.Series([8449.0, -250.0, None]), 100).tolist()
+    [8400.0, -300.0, nan]
+    """
+    sign = values.ge(0).astype(float) * 2 - 1
+    return (values.abs() / step + 0.5 + 1e-9).floordiv(1) * step * sign + 0.0
+
+
+def close_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Only what may be shown, in the columns of results, with protection and base."""
+    was_empty = rows["status"].ne("ok") & rows["shown"].isna() & rows["protection"].eq("none")
+    rows = rows.assign(
+        protection=rows["protection"].mask(was_empty & rows["status"].eq("too_few"), "withheld"),
+        base=_base(rows["shown_n"]),
+        **{true: rows[shown] for shown, true in SHOWN.items()},
+    )
+    owners = [column for column in OWNER_COLUMNS if column in rows]
+    dtypes = RESULT_DTYPES | PROTECTED_DTYPES
+    return rows[[*owners, *dtypes]].astype(dtypes).reset_index(drop=True)
+
+
+def _base(shown_n: pd.Series) -> pd.Series:
+    base = pd.Series("", index=shown_n.index, dtype="str")
+    for limit, word in reversed(BASES):
+        base = base.mask(shown_n.ge(limit).fillna(False).astype(bool), word)
+    return base

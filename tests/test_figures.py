@@ -1,0 +1,300 @@
+"""Figures: drawn from rows alone, with their uncertainty, the same each time."""
+
+from datetime import date
+from io import BytesIO
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from hfcore import figures
+from hfcore.drawing import PALETTE, spread
+from hfcore.schema import build_results
+from hfcore.study import Municipality, Study
+
+matplotlib.use("Agg")
+MONTHS = np.arange(25)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def curves():
+    share = np.minimum(MONTHS // 6 * 0.08, 0.32)
+    parts = []
+    for cause, times in (("self_sufficiency", 1.0), ("moved", 0.25), ("negative", 0.5)):
+        parts.append(pd.DataFrame({"cause": cause, "month": MONTHS, "estimate": share * times}))
+    rows = pd.concat(parts).assign(
+        group="participant", n=95, n_at_risk=lambda each: 95 - each["month"] * 3
+    )
+    rows = rows.assign(ci_low=rows["estimate"] * 0.7, ci_high=rows["estimate"] * 1.3)
+    return build_results(rows, metric="cumulative_incidence", unit="share")
+
+
+def still():
+    rows = pd.DataFrame({"group": "participant", "month": MONTHS, "estimate": 1 - MONTHS * 0.02})
+    rows = rows.assign(ci_low=rows["estimate"] - 0.05, ci_high=rows["estimate"] + 0.05)
+    return build_results(rows, metric="still_in_intervention", unit="share")
+
+
+def support():
+    months = np.arange(-24, 25)
+    rows = pd.concat(
+        pd.DataFrame({"group": group, "month": months, "estimate": 8000.0 + level})
+        for group, level in (("participant", -500), ("control", 300))
+    )
+    rows = rows.assign(ci_low=rows["estimate"] - 400, ci_high=rows["estimate"] + 400, n=95)
+    return build_results(rows, metric="support_mean", unit="sek_per_month")
+
+
+def effects():
+    months = pd.DataFrame({"month": np.arange(-24, 25), "estimate": -500.0, "subgroup": ""})
+    windows = pd.DataFrame(
+        {
+            "subgroup": ["window=1-12", "window=13-24", "window=1-24"],
+            "estimate": [-1300.0, -1200.0, -1250.0],
+        }
+    )
+    rows = pd.concat([months, windows]).assign(group="difference", n=380)
+    rows = rows.assign(ci_low=rows["estimate"] - 700, ci_high=rows["estimate"] + 700)
+    return build_results(rows, metric="support_effect", unit="sek_per_month")
+
+
+def reasons():
+    rows = pd.DataFrame(
+        {
+            "subgroup": ["reason=work", "reason=studies", "reason=deceased"],
+            "estimate": [26.0, 0.0, np.nan],
+            "status": ["ok", "ok", "too_few"],
+        }
+    )
+    return build_results(rows, metric="closure_reason", unit="count", group="participant")
+
+
+def quarters():
+    rows = pd.DataFrame(
+        {"subgroup": [f"quarter=2019Q{q}" for q in (1, 2, 3, 4)], "estimate": [3.0, 7.0, 0.0, 9.0]}
+    )
+    return build_results(rows, metric="closures_per_quarter", unit="count", group="participant")
+
+
+def plans():
+    rows = pd.DataFrame(
+        {
+            "group": ["participant", "control"] * 2,
+            "month": [6, 6, 12, 12],
+            "estimate": [0.57, 0.39, 0.7, 0.45],
+        }
+    )
+    rows = rows.assign(ci_low=rows["estimate"] - 0.1, ci_high=rows["estimate"] + 0.1)
+    return build_results(rows, metric="plan_changed", unit="share")
+
+
+def forest():
+    rows = pd.DataFrame(
+        {
+            "group": "difference",
+            "estimate": [-1300.0, -200.0, np.nan, -900.0],
+            "ci_low": [-1900.0, -1500.0, np.nan, -1500.0],
+            "ci_high": [-700.0, 1100.0, np.nan, -300.0],
+        }
+    )
+    rows = build_results(rows, metric="support_effect", unit="sek_per_month")
+    return rows.assign(municipality=["1290", "1293", "1256", "all"])
+
+
+def balance():
+    rows = pd.DataFrame(
+        {
+            "group": ["control", "control", "comparison", "comparison"],
+            "subgroup": ["covariate=adults", "covariate=children"] * 2,
+            "estimate": [0.4, -0.3, 0.02, -0.05],
+        }
+    )
+    return build_results(rows, metric="balance", unit="ratio")
+
+
+def choices():
+    rows = pd.DataFrame(
+        {
+            "variant": ["default", "unadjusted", "e_value"],
+            "estimate": [-1300.0, -1100.0, 1.8],
+            "ci_low": [-1900.0, -1800.0, 1.2],
+            "ci_high": [-700.0, -400.0, np.nan],
+            "unit": ["sek_per_month", "sek_per_month", "ratio"],
+        }
+    )
+    return build_results(rows, metric="support_effect_sensitivity", group="difference")
+
+
+def ways():
+    naive = build_results(
+        pd.DataFrame({"estimate": [0.32], "ci_low": [0.23], "ci_high": [0.42]}),
+        metric="closure_share_naive",
+        unit="share",
+        cause="self_sufficiency",
+    )
+    fair = curves().loc[lambda rows: rows["month"].eq(12) & rows["cause"].eq("self_sufficiency")]
+    return pd.concat([naive, fair], ignore_index=True)
+
+
+ALL = [
+    (figures.plot_cumulative_incidence, curves),
+    (figures.plot_still_in, lambda: pd.concat([curves(), still()], ignore_index=True)),
+    (figures.plot_support_mean, support),
+    (figures.plot_support_effect, effects),
+    (figures.plot_closure_reasons, reasons),
+    (figures.plot_closures_per_quarter, quarters),
+    (figures.plot_plan_changed, plans),
+    (figures.plot_forest, forest),
+    (figures.plot_balance, balance),
+    (figures.plot_specifications, choices),
+    (figures.plot_naive_beside, ways),
+]
+NAMES = [plot.__name__.removeprefix("plot_") for plot, _ in ALL]
+
+
+def words(ax):
+    found = [each.get_text() for each in ax.texts]
+    found += [each.get_text() for each in (*ax.get_xticklabels(), *ax.get_yticklabels())]
+    return [*found, ax.get_title(loc="left"), ax.get_xlabel()]
+
+
+@pytest.mark.parametrize(("plot", "make"), ALL, ids=NAMES)
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_a_figure_is_light_the_same_each_time_and_leaves_its_rows_alone(plot, make, language):
+    rows = make()
+    before = rows.copy()
+    pictures = [figures.figure_png(plot(rows, language)) for _ in range(2)]
+    assert pictures[0] == pictures[1]
+    assert len(pictures[0]) < 40_000
+    pd.testing.assert_frame_equal(rows, before)
+    image = Image.open(BytesIO(pictures[0]))
+    assert image.format == "PNG" and not image.info.get("Software") and not image.getexif()
+
+
+@pytest.mark.parametrize(("plot", "make"), ALL, ids=NAMES)
+def test_a_figure_is_drawn_into_the_axes_given(plot, make):
+    figure, ax = plt.subplots()
+    assert plot(make(), "sv", ax=ax) is ax
+    assert len(plt.get_fignums()) == 1 and figure is ax.figure
+
+
+@pytest.mark.parametrize(("plot", "make"), ALL, ids=NAMES)
+def test_language_shows(plot, make):
+    assert words(plot(make(), "sv")) != words(plot(make(), "en"))
+
+
+def test_two_densities_have_two_sizes():
+    ax = figures.plot_support_mean(support(), "sv")
+    sizes = [Image.open(BytesIO(figures.figure_png(ax, density))).width for density in (1, 2)]
+    assert sizes[1] == pytest.approx(2 * sizes[0], rel=0.01)
+
+
+def test_curves_are_steps_with_bands_names_and_at_risk_row():
+    ax = figures.plot_cumulative_incidence(curves(), "en")
+    steps = [line for line in ax.lines if line.get_drawstyle() == "steps-post"]
+    assert len(steps) == 3 and len(ax.collections) == 3
+    assert steps[0].get_ydata()[-1] == pytest.approx(0.32)
+    assert "self-sufficiency 32%" in words(ax)
+    assert {"95", "77", "59", "41", "23"} <= set(words(ax))
+
+
+def test_a_single_share_is_a_point_with_its_interval():
+    rows = curves()
+    hidden = rows["cause"].eq("moved") & rows["month"].ne(12)
+    rows = rows.assign(estimate=rows["estimate"].mask(hidden))
+    ax = figures.plot_cumulative_incidence(rows, "sv")
+    assert sum(line.get_drawstyle() == "steps-post" for line in ax.lines) == 2
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [dot.get_xdata().tolist() for dot in dots] == [[12.0]]
+
+
+def test_months_with_too_few_are_a_gap():
+    rows = support()
+    gone = rows["group"].eq("participant") & rows["month"].between(5, 7)
+    ax = figures.plot_support_mean(rows.assign(estimate=rows["estimate"].mask(gone)), "sv")
+    line = next(each for each in ax.lines if each.get_color() == PALETTE[0])
+    assert np.isnan(line.get_ydata()).sum() == 3
+
+
+def test_windows_that_overlap_are_drawn_once():
+    said = " ".join(words(figures.plot_support_effect(effects(), "en")))
+    assert "months 1–12" in said and "months 13–24" in said and "months 1–24" not in said
+
+
+def test_the_pooled_figure_stands_last_and_too_few_is_said():
+    ax = figures.plot_forest(forest(), "en", {"1290": "Kristianstad"})
+    labels = [each.get_text() for each in ax.get_yticklabels()]
+    assert labels == ["Kristianstad", "1293", "1256", "all municipalities"]
+    assert "too few to show" in words(ax)
+    assert "no difference" in words(ax)
+
+
+def test_absent_counts_are_said_and_zeros_stand():
+    said = words(figures.plot_closure_reasons(reasons(), "en"))
+    assert [each.strip() for each in said[:3]] == ["26", "0", "too few"]
+
+
+def test_only_figures_of_one_unit_share_an_axis():
+    labels = figures.plot_specifications(choices(), "en").get_yticklabels()
+    assert [each.get_text() for each in labels] == ["main definition", "unadjusted"]
+
+
+def test_balance_is_shown_without_sign_between_its_lines():
+    ax = figures.plot_balance(balance(), "sv")
+    before = next(line for line in ax.lines if line.get_marker() == "s")
+    assert before.get_xdata().tolist() == [0.4, 0.3]
+    uprights = [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == ":"]
+    assert uprights == [0.1, 0.25]
+
+
+def test_colours_differ_in_grey():
+    def grey(colour):
+        red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    assert abs(grey(PALETTE[0]) - grey(PALETTE[1])) > 60
+
+
+def test_names_are_kept_apart_and_in_order():
+    placed = spread([0.5, 0.51, 0.0, 0.505], 0.1, 0.0, 1.0)
+    order = np.argsort(placed)
+    assert order.tolist() == [2, 0, 3, 1]
+    assert np.diff(placed[order]).min() >= 0.1 - 1e-12
+
+
+@pytest.mark.parametrize(("plot", "make"), ALL, ids=NAMES)
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_alternative_texts_say_what_is_shown(plot, make, language):
+    said = figures.alt_text(make(), language)
+    assert said.endswith(".") and "nan" not in said and len(said) > 40
+
+
+def test_alternative_texts_by_hand():
+    assert figures.alt_text(curves(), "en") == (
+        "Step curves over 24 months: self-sufficiency 32% after 24 months; moved 8% after 24 "
+        "months; negative closure 16% after 24 months."
+    )
+    said = figures.alt_text(forest(), "en", {"1290": "Kristianstad"})
+    assert "Kristianstad −1,300 kr (between −1,900 kr and −700 kr)" in said
+    assert "1256 not shown, too few" in said
+
+
+def test_protected_rows_can_be_drawn():
+    from hfcore.disclosure import protect
+
+    place = Municipality(
+        "1290", "K", date(2016, 5, 1), date(2021, 12, 31), date(2014, 5, 1), date(2021, 12, 1)
+    )
+    study = Study("s", {"sv": "S", "en": "S"}, True, date(2021, 12, 31), 2021, (place,))
+    rows = curves().assign(n_events=lambda each: (each["estimate"] * 95).round().astype("Int64"))
+    shown = protect(rows.assign(key_n=0.5, key_events=0.5, key_at_risk=0.5), study)
+    ax = figures.plot_cumulative_incidence(shown, "sv")
+    assert any("egen försörjning" in each for each in words(ax))

@@ -1,0 +1,219 @@
+"""Curves, shares and clustered shares against the shared reference cases, where they are present.
+
+Conventions where programs differ: R's median is the midpoint of a flat stretch, ours its left end;
+an interval is null where the share is 0 or 1. Not estimated here, and so not compared: Gray's test
+and the Fine–Gray model (no figure of the reports is a test or a hazard ratio). The log-rank test
+and the cause-specific Cox model are compared for the library that the methods page names.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hfcore import event_times, intervals, regression
+
+ORACLES = Path(__file__).resolve().parents[2] / "shared" / "oracles"
+if not ORACLES.is_dir():
+    pytest.skip("optional: the shared reference cases are not here", allow_module_level=True)
+
+CURVES = ("time_aml", "time_bmt35", "time_mgus2", "time_unempdur")
+TIGHT = {"rtol": 0, "atol": 1e-9}
+
+
+def expected(case):
+    return json.loads((ORACLES / "expected" / f"{case}.json").read_text(encoding="utf-8"))
+
+
+def rows(case):
+    return pd.read_csv(ORACLES / case["data"])
+
+
+def number(value):
+    return np.nan if value is None else value
+
+
+def column(table, name):
+    return np.array([number(each[name]) for each in table], dtype=float)
+
+
+def samples():
+    """Every sample with its counts and its expected numbers."""
+    for name in CURVES:
+        case = expected(name)
+        frame, settings = rows(case), case["settings"]
+        causes = [int(code) for code in settings["causes"]]
+        parts = [("all", frame, case["expected"]["all"])]
+        for each in case["expected"]["by_group"]:
+            level = frame[settings["group"]].astype(float).eq(float(each["level"]))
+            parts.append((f"{settings['group']}={each['level']}", frame.loc[level], each))
+        for label, part, numbers in parts:
+            counts = event_times.count_events(
+                part[settings["time"]], part[settings["cause"]].astype(int), max(causes)
+            )
+            yield pytest.param(counts, numbers, id=f"{name} {label}")
+    case = expected("time_edge")
+    frame = rows(case)
+    for label, numbers in case["expected"].items():
+        part = frame.loc[frame["case"].eq(label)]
+        counts = event_times.count_events(part["time"], part["cause"], 2)
+        yield pytest.param(counts, numbers, id=f"edge {label}")
+
+
+@pytest.mark.parametrize(("counts", "numbers"), list(samples()))
+class TestCurves:
+    def test_kaplan_meier(self, counts, numbers):
+        table = numbers["km_any_exit"]["table"]
+        times = column(table, "time")
+        survival, error = event_times.kaplan_meier(counts)
+        at = event_times.at_times(counts, survival, times, start=1.0)
+        error = event_times.at_times(counts, error, times)
+        low, high = intervals.log_log(1 - at, error)
+        assert event_times.at_risk_at(counts, times).tolist() == column(table, "n_risk").tolist()
+        np.testing.assert_allclose(at, column(table, "surv"), **TIGHT)
+        np.testing.assert_allclose(error, column(table, "se"), **TIGHT)
+        np.testing.assert_allclose(1 - high, column(table, "ci_low"), **TIGHT)
+        np.testing.assert_allclose(1 - low, column(table, "ci_high"), **TIGHT)
+
+    def test_quantiles(self, counts, numbers):
+        km = numbers["km_any_exit"]
+        assert event_times.quantile_time(counts) == pytest.approx(number(km["median"]), nan_ok=True)
+        survival, error = event_times.kaplan_meier(counts)
+        low, high = intervals.log_log(1 - survival, error)
+        bands = [np.where(np.isnan(band), np.inf, band) for band in (1 - high, 1 - low)]
+        found = [event_times.quantile_time(counts, survival=band) for band in bands]
+        # R also takes the end of the curve where S is 0 and has no interval: those stay null here.
+        wanted = [number(end) for end in km["median_ci"]]
+        assert found == pytest.approx(wanted, nan_ok=True)
+
+    def test_restricted_mean(self, counts, numbers):
+        for each in numbers["km_any_exit"]["rmst"]:
+            found = event_times.restricted_mean(counts, each["tau"])
+            assert found == pytest.approx((each["rmst"], each["se"]), abs=1e-9)
+            reaches = event_times.at_risk_at(counts, [each["tau"]])[0] > 0
+            assert reaches != each["beyond_follow_up"]
+
+    def test_aalen_johansen(self, counts, numbers):
+        share, error = event_times.aalen_johansen(counts)
+        for each in numbers["cif"]:
+            place, times = int(each["cause"]) - 1, column(each["table"], "time")
+            at = event_times.at_times(counts, share, times)[:, place]
+            se = event_times.at_times(counts, error, times)[:, place]
+            low, high = intervals.log_log(at, se)
+            assert counts.events[:, place].sum() == each["events"]
+            np.testing.assert_allclose(at, column(each["table"], "cif"), **TIGHT)
+            np.testing.assert_allclose(se, column(each["table"], "se_greenwood"), **TIGHT)
+            np.testing.assert_allclose(low, column(each["table"], "ci_low"), **TIGHT)
+            np.testing.assert_allclose(high, column(each["table"], "ci_high"), **TIGHT)
+
+    def test_months_lost(self, counts, numbers):
+        for each in numbers["cif"]:
+            for row in each["rmtl"]:
+                lost, error = event_times.months_lost(counts, row["tau"])
+                place = int(each["cause"]) - 1
+                assert lost[place] == pytest.approx(row["rmtl"], abs=1e-9)
+                if "se_ij" in row:
+                    assert error[place] == pytest.approx(row["se_ij"], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_differences_of_restricted_times(name):
+    case = expected(name)
+    frame, settings = rows(case), case["settings"]
+    n_causes = len(settings["causes"])
+    groups = [
+        event_times.count_events(
+            part[settings["time"]], part[settings["cause"]].astype(int), n_causes
+        )
+        for part in (frame.loc[frame[settings["group"]].eq(level)] for level in (1, 0))
+    ]
+    for each in case["expected"]["rmst_difference"]:
+        (first, error), (other, error_other) = (
+            event_times.restricted_mean(counts, each["tau"]) for counts in groups
+        )
+        found = (first - other, np.hypot(error, error_other))
+        assert found == pytest.approx((each["diff"], each["se"]), abs=1e-9)
+    for each in case["expected"]["rmtl_difference"]:
+        place = int(each["cause"]) - 1
+        lost = [event_times.months_lost(counts, each["tau"]) for counts in groups]
+        found = (
+            lost[0][0][place] - lost[1][0][place],
+            np.hypot(lost[0][1][place], lost[1][1][place]),
+        )
+        assert found == pytest.approx((each["diff"], each["se"]), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_log_rank_of_the_library(name):
+    from statsmodels.duration.survfunc import survdiff
+
+    case = expected(name)
+    frame, settings = rows(case), case["settings"]
+    group, time = frame[settings["group"]], frame[settings["time"]]
+    any_exit = frame[settings["cause"]].gt(0).astype(int)
+    found = survdiff(time, any_exit, group)
+    wanted = case["expected"]["logrank_any_exit"]
+    assert found == pytest.approx((wanted["chisq"], wanted["p"]), rel=1e-6)
+    for each in case["expected"]["logrank_cause_specific"]:
+        found = survdiff(time, frame[settings["cause"]].eq(each["cause"]).astype(int), group)
+        assert found == pytest.approx((each["chisq"], each["p"]), rel=1e-6)
+
+
+def test_wilson():
+    for each in expected("single_proportions")["expected"]:
+        found = intervals.wilson(each["x"], each["n"])
+        np.testing.assert_allclose(found, each["wilson"], **TIGHT)
+
+
+def test_newcombe():
+    for each in expected("two_proportions")["expected"]:
+        x1, n1, x2, n2 = (each[name] for name in ("x1", "n1", "x2", "n2"))
+        np.testing.assert_allclose(intervals.wilson(x1, n1), each["wilson1"], **TIGHT)
+        np.testing.assert_allclose(intervals.newcombe(x1, n1, x2, n2), each["newcombe"], **TIGHT)
+
+
+CLUSTERED = {
+    "clustered_rats": ("litter", "treated", "survived"),
+    "clustered_respiratory_pairs": ("household", "active", "outcome"),
+}
+
+
+@pytest.mark.parametrize("name", CLUSTERED)
+class TestClustered:
+    def test_correlation_within_each_arm(self, name):
+        case = expected(name)
+        frame, (cluster, arm, outcome) = rows(case), CLUSTERED[name]
+        for each in case["expected"]["arms"]:
+            part = frame.loc[frame[arm].eq(each["arm"])]
+            found = intervals.icc(part[outcome], pd.factorize(part[cluster])[0])
+            assert found == pytest.approx(each["icc_anova"], abs=1e-9)
+
+    def test_newcombe_on_effective_numbers(self, name):
+        case = expected(name)["expected"]
+        control, treated = case["arms"]
+        sizes = [arm[key] for arm in (treated, control) for key in ("successes", "n", "n_eff")]
+        found = intervals.newcombe_clustered(*sizes)
+        np.testing.assert_allclose(found, case["newcombe_neff"], **TIGHT)
+        naive = intervals.newcombe(
+            *(arm[key] for arm in (treated, control) for key in ("successes", "n"))
+        )
+        np.testing.assert_allclose(naive, case["naive_newcombe"], **TIGHT)
+
+    def test_cluster_robust(self, name):
+        case = expected(name)
+        frame, (cluster, arm, outcome) = rows(case), CLUSTERED[name]
+        contrast = regression.adjusted_difference(
+            frame[outcome],
+            frame[arm].eq(1),
+            np.empty((len(frame), 0)),
+            pd.factorize(frame[cluster].astype(str) + frame[arm].astype(str))[0],
+        )
+        wanted = case["expected"]
+        found = (contrast.estimate, contrast.standard_error, contrast.df, contrast.p_value)
+        numbers = [wanted[key] for key in ("diff", "se_CR2", "df_satterthwaite", "p_CR2")]
+        assert found == pytest.approx(numbers, abs=1e-8)
+        np.testing.assert_allclose(contrast.interval(), wanted["ci_CR2"], rtol=0, atol=1e-8)

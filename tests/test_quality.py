@@ -1,0 +1,57 @@
+"""What is missing is counted, by hand on a few rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hfcore import quality
+from hfcore.errors import MetricInputError
+
+
+def test_missing_values_by_hand():
+    frames = {
+        "plans": pd.DataFrame({"plan": ["a", "b"], "from_on": [pd.NaT, pd.NaT]}),
+        "persons": pd.DataFrame({"sex": ["woman", None, "man"], "role": ["child"] * 3}),
+        "empty": pd.DataFrame({"x": []}),
+    }
+    missing = quality.missing_values(frames)
+    assert missing.to_dict("list") == {
+        "table": ["plans", "persons"],
+        "column": ["from_on", "sex"],
+        "missing": [2, 1],
+        "share": [1.0, pytest.approx(1 / 3)],
+    }
+
+
+def test_nothing_missing_is_an_empty_frame_with_its_columns():
+    for frames in ({}, {"a": pd.DataFrame({"x": [1]})}):
+        missing = quality.missing_values(frames)
+        assert len(missing) == 0
+        assert list(missing.columns) == ["table", "column", "missing", "share"]
+
+
+def test_span_of_a_table_without_dates_is_empty():
+    rows = quality.rows_by_table({"persons": pd.DataFrame({"sex": ["woman"]})})
+    assert rows.loc[0].tolist() == ["persons", 1, "", ""]
+
+
+def test_zero_is_known_and_null_is_not():
+    panel = pd.DataFrame(
+        {
+            "household_id": ["a", "a", "a", "b"],
+            "group": ["participant", "participant", "participant", "control"],
+            "amount_sek": [0.0, 5.0, np.nan, np.nan],
+        }
+    )
+    counted = quality.payment_months(panel).set_index("group")
+    assert counted.loc["participant"].tolist() == [1, 3, 2, 1, 1]
+    assert counted.loc["control"].tolist() == [1, 1, 0, 1, 0]
+    shuffled = quality.payment_months(panel.iloc[[3, 1, 0, 2]]).set_index("group")
+    pd.testing.assert_frame_equal(counted, shuffled)
+
+
+def test_a_panel_without_amounts_is_refused():
+    with pytest.raises(MetricInputError, match="lacks the column amount_sek"):
+        quality.payment_months(pd.DataFrame({"household_id": [], "group": []}))

@@ -1,0 +1,372 @@
+"""Every sentence of the report, from rows made by hand, in both languages."""
+
+from datetime import date
+from string import Formatter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hfcore import wording
+from hfcore.errors import UsageError
+from hfcore.formats import (
+    day,
+    label,
+    money,
+    month_name,
+    months,
+    number,
+    percent,
+    quantity,
+    span,
+    subgroup_label,
+)
+from hfcore.schema import METRICS, STATUSES, build_results
+from hfcore.study import DEFAULT_CAUSES, Municipality, Study
+from hfcore.texts import LANGUAGES, all_texts, has_text, text
+
+NB = "\u00a0"
+PLACE = Municipality(
+    "1293", "Hässleholm", date(2018, 6, 1), date(2021, 12, 31), date(2016, 6, 1), date(2021, 12, 1)
+)
+STUDY = Study(
+    "hela-familjen",
+    {"sv": "Hela Familjen", "en": "The Whole Family"},
+    True,
+    date(2021, 12, 31),
+    2021,
+    (PLACE,),
+)
+
+
+def rows(*parts):
+    """Rows as protection leaves them; each part is a metric, a unit and its columns."""
+    return pd.concat(
+        [
+            build_results(pd.DataFrame([columns]), metric=metric, unit=unit)
+            for metric, unit, columns in parts
+        ],
+        ignore_index=True,
+    )
+
+
+def effect(low, high, status="ok", window="window=1-12"):
+    columns = {"group": "difference", "subgroup": window, "estimate": (low + high) / 2}
+    ends = {"ci_low": low, "ci_high": high, "n": 120, "status": status}
+    return "support_effect", "sek_per_month", columns | ends
+
+
+def participants(n):
+    columns = {"group": "participant", "estimate": float(n), "n": n}
+    return "households", "count", columns
+
+
+def grade(value):
+    return "design_grade", "ratio", {"estimate": float(value)}
+
+
+def detectable(value):
+    columns = {"group": "difference", "subgroup": "window=1-12", "estimate": float(value)}
+    return "detectable_difference", "sek_per_month", columns
+
+
+def headline(language, *parts, **options):
+    return wording.headline(rows(*parts), STUDY, "1293", language, **options)
+
+
+@pytest.mark.parametrize(
+    ("language", "level", "sentence"),
+    [
+        (
+            "sv",
+            2,
+            "Deltagande i Hela Familjen i Hässleholm samvarierar med mellan 900 och 3_100 kronor "
+            "mindre i försörjningsstöd per hushåll och månad under det första året, jämfört med "
+            "liknande hushåll.",
+        ),
+        (
+            "sv",
+            3,
+            "Siffrorna talar för att Hela Familjen i Hässleholm gav mellan 900 och 3_100 kronor "
+            "mindre i försörjningsstöd per hushåll och månad under det första året, jämfört med "
+            "liknande hushåll.",
+        ),
+        (
+            "sv",
+            4,
+            "Hela Familjen i Hässleholm ledde till mellan 900 och 3_100 kronor mindre i "
+            "försörjningsstöd per hushåll och månad under det första året, jämfört med liknande "
+            "hushåll.",
+        ),
+        (
+            "en",
+            2,
+            "Taking part in The Whole Family in Hässleholm goes together with between 900 and "
+            "3,100 kronor less in support per household a month over the first year, compared "
+            "with similar households.",
+        ),
+        (
+            "en",
+            3,
+            "The figures suggest that The Whole Family in Hässleholm brought between 900 and "
+            "3,100 kronor less in support per household a month over the first year, compared "
+            "with similar households.",
+        ),
+        (
+            "en",
+            5,
+            "The Whole Family in Hässleholm led to between 900 and 3,100 kronor less in support "
+            "per household a month over the first year, compared with similar households.",
+        ),
+    ],
+)
+def test_the_verb_follows_the_grade(language, level, sentence):
+    said = headline(language, effect(-3100, -900), grade(level))
+    assert said == sentence.replace("_", NB)
+
+
+def test_more_is_said_as_plainly_as_less():
+    assert "mellan 200 och 800 kronor mer i" in headline("sv", effect(200, 800))
+    assert "between 200 and 800 kronor more in" in headline("en", effect(200, 800))
+
+
+def test_a_range_that_rounding_closed_is_about():
+    assert "omkring 500 kronor mindre" in headline("sv", effect(-500, -500))
+
+
+@pytest.mark.parametrize(("low", "high", "is_seen"), [(-900, -100, True), (-900, 0, False)])
+def test_an_interval_that_reaches_zero_cannot_be_seen(low, high, is_seen):
+    said = headline("sv", effect(low, high), grade(5))
+    assert ("kan inte ses ännu" not in said) == is_seen
+
+
+def test_an_open_range_is_told_with_both_ends():
+    said = headline("sv", effect(-1200, 400), grade(3))
+    assert said == (
+        "Om Hela Familjen i Hässleholm ändrade försörjningsstödet kan inte ses ännu: skillnaden "
+        "mot liknande hushåll under det första året kan vara allt från 1\u00a0200 kronor mindre "
+        "till 400 kronor mer per hushåll och månad."
+    )
+    said = headline("en", effect(-1200, 400), grade(3))
+    assert "anything from 1,200 kronor less to 400 kronor more per household a month" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (
+            "sv",
+            "Om Hela Familjen i Hässleholm ändrade försörjningsstödet kan inte ses ännu: med 30 "
+            "hushåll skulle bara en skillnad över 3\u00a0100 kronor per månad kunna upptäckas.",
+        ),
+        (
+            "en",
+            "Whether The Whole Family in Hässleholm changed support cannot be seen yet: with 30 "
+            "households only a difference above 3,100 kronor a month could be detected.",
+        ),
+    ],
+)
+def test_too_few_is_an_answer(language, sentence):
+    parts = (effect(-2000, -500, "too_few"), participants(30), detectable(3100), grade(3))
+    assert headline(language, *parts) == sentence
+
+
+def test_too_few_without_a_detectable_difference():
+    said = headline("en", effect(-2000, -500, "too_few"))
+    assert said.endswith("there are too few households for a fair comparison.")
+
+
+def test_no_payments_no_answer():
+    assert headline("en").endswith("there are no payment data or no group to compare with.")
+    gone = effect(np.nan, np.nan, "not_available")
+    assert headline("sv", gone).endswith(
+        "saknas uppgifter om utbetalningar eller en grupp att jämföra med."
+    )
+
+
+def test_a_level_given_lowers_the_verb_and_never_raises_it():
+    parts = (effect(-3100, -900), grade(3))
+    assert "samvarierar" in headline("sv", *parts, level="covaries")
+    assert "talar för" in headline("sv", *parts, level="led_to")
+    assert "kan inte ses" in headline("sv", *parts, level="unseen")
+
+
+def incidence(share, low, high, cause="self_sufficiency", month=12):
+    columns = {"group": "participant", "cause": cause, "month": month, "estimate": share}
+    return "cumulative_incidence", "share", columns | {"ci_low": low, "ci_high": high}
+
+
+def still(share, month=12):
+    columns = {"group": "participant", "month": month, "estimate": share}
+    return "still_in_intervention", "share", columns
+
+
+def test_families_are_told_of_a_hundred():
+    frame = rows(incidence(0.25, 0.18, 0.33), still(0.5))
+    assert wording.trajectory_sentence(frame, STUDY, "1293", "sv") == (
+        "Av 100 familjer som började i Hela Familjen i Hässleholm hade omkring 25 (mellan 18 och "
+        "33) lämnat för egen försörjning efter 12 månader. Omkring 50 deltog fortfarande."
+    )
+    assert wording.trajectory_sentence(frame, STUDY, "1293", "en") == (
+        "Of 100 families who started The Whole Family in Hässleholm, about 25 (between 18 and 33) "
+        "had left for self-sufficiency after 12 months. About 50 were still taking part."
+    )
+
+
+def test_a_hidden_curve_is_said_to_be_hidden():
+    frame = rows(incidence(np.nan, np.nan, np.nan))
+    said = wording.trajectory_sentence(frame, STUDY, "1293", "en")
+    assert said == (
+        "How many families in Hässleholm left for self-sufficiency cannot be shown: there are too "
+        "few of them."
+    )
+
+
+def plan(group, share):
+    columns = {"group": group, "month": 6, "estimate": share}
+    return "plan_changed", "share", columns
+
+
+def plan_difference(low, high):
+    columns = {"group": "difference", "month": 6, "estimate": (low + high) / 2}
+    return "plan_changed_difference", "share", columns | {"ci_low": low, "ci_high": high}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "language", "end"),
+    [
+        (0.06, 0.30, "sv", "större än vad slumpen brukar ge (mellan 6 och 30 procentenheter)."),
+        (0.0, 0.30, "sv", "kan bero på slumpen (mellan 0 och 30 procentenheter)."),
+        (-0.06, 0.30, "en", "may be due to chance (between −6 and 30 percentage points)."),
+        (-0.3, -0.01, "en", "than chance usually gives (between −30 and −1 percentage points)."),
+    ],
+)
+def test_plans_of_both_groups(low, high, language, end):
+    parts = (plan("participant", 0.57), plan("control", 0.39), plan_difference(low, high))
+    said = wording.planning_sentence(rows(*parts), STUDY, language)
+    assert "57" in said and "39" in said and said.endswith(end)
+
+
+def test_plans_without_a_control_group_and_without_anything():
+    alone = wording.planning_sentence(rows(plan("participant", 0.57)), STUDY, "en")
+    assert alone.endswith("The control group is too small or absent.")
+    hidden = wording.planning_sentence(rows(plan("participant", np.nan)), STUDY, "en")
+    assert hidden == "How plans changed cannot be shown: there are too few adults."
+    assert wording.planning_sentence(rows(grade(3)), STUDY, "sv").startswith("Det saknas")
+
+
+def naive(share):
+    columns = {"group": "participant", "cause": "self_sufficiency", "estimate": share}
+    return "closure_share_naive", "share", columns
+
+
+def test_the_old_share_beside_the_fair_one_says_which_is_larger():
+    larger = wording.naive_sentences(rows(naive(0.32), incidence(0.25, 0.2, 0.3)), "en")
+    assert larger == [
+        "The earlier reports counted closed families only: of those, 32% left for "
+        "self-sufficiency. Of all who started it is 25% after 12 months. Looking at closed "
+        "families alone shows a larger share, because families still taking part are not counted."
+    ]
+    smaller = wording.naive_sentences(rows(naive(0.2), incidence(0.25, 0.2, 0.3)), "en")[0]
+    assert "larger share" not in smaller and "20%" in smaller and "25%" in smaller
+    assert wording.naive_sentences(rows(naive(np.nan), incidence(0.25, 0.2, 0.3)), "sv") == []
+
+
+def test_the_old_time_and_the_old_support():
+    time = ("closure_time_naive", "months", {"group": "participant", "estimate": 10.5})
+    plain = (
+        "support_difference_naive",
+        "sek_per_month",
+        {"group": "difference", "subgroup": "window=1-24", "estimate": -1300.0},
+    )
+    fair = effect(-1900, -500, window="window=1-24")
+    said = wording.naive_sentences(rows(time, plain, fair), "sv")
+    assert said[0].startswith("Medeltiden till avslut var 10,5 månader bland de avslutade.")
+    assert "ger 1\u00a0300 kronor mindre per månad" in said[1]
+    assert "jämförelsen ger 1\u00a0200 kronor mindre." in said[1]
+
+
+def test_how_sure_and_why():
+    sure = rows(effect(-3100, -900), participants(95), grade(3))
+    assert wording.certainty_sentence(sure, "en").startswith(
+        "The answer rests on 95 participating households and a comparison of strength 3 on a scale"
+    )
+    ungraded = wording.certainty_sentence(rows(effect(-3100, -900), participants(95)), "sv")
+    assert ungraded.startswith("Svaret bygger på 95 deltagande hushåll. Om")
+    few = rows(effect(-3100, -900, "too_few"), participants(30))
+    assert wording.certainty_sentence(few, "sv") == (
+        "Med 30 deltagande hushåll är slumpen för stor för ett säkrare svar."
+    )
+    assert "too small to show" in wording.certainty_sentence(rows(grade(3)), "en")
+
+
+@pytest.mark.parametrize(("n", "says_few"), [(49, True), (50, False)])
+def test_what_it_cannot_tell(n, says_few):
+    said = wording.limits(rows(participants(n)), STUDY, "sv")
+    assert any("så få hushåll" in sentence for sentence in said) == says_few
+    assert said[-1] == "Uppgifterna slutar 31 december 2021. Vad som hände därefter syns inte."
+
+
+def test_notices_tell_simulation_protection_and_prices():
+    said = wording.notices(STUDY, "en")
+    assert said[0] == "The data are simulated: no real households are included."
+    assert "small random number" in said[1] and "2021 prices" in said[2]
+    real = Study("s", STUDY.title, False, STUDY.cutoff, 2021, (PLACE,))
+    assert len(wording.notices(real, "sv")) == 2
+
+
+def test_captions_come_from_the_rows():
+    frame = rows(plan("participant", 0.57), plan("control", 0.39))
+    assert wording.caption(frame, "en") == (
+        "Share of adults with another plan, participants and control group."
+    )
+    curve = rows(incidence(0.25, 0.2, 0.3))
+    assert "uncertainty" in wording.caption(curve, "en")
+    assert "six or more" in wording.caption(curve.assign(protection="cell_key"), "en")
+
+
+def test_every_text_stands_in_both_languages_with_the_same_braces():
+    for section, keys in all_texts().items():
+        for key, words in keys.items():
+            assert set(words) == set(LANGUAGES), f"{section}.{key}"
+            fields = [{part[1] for part in Formatter().parse(words[each])} for each in LANGUAGES]
+            if section not in ("headline", "planning"):
+                assert fields[0] == fields[1], f"{section}.{key}"
+
+
+def test_every_metric_status_and_cause_has_a_name():
+    assert [metric for metric in METRICS if not has_text("metrics", metric)] == []
+    assert all(has_text("statuses", status) for status in STATUSES)
+    assert all(has_text("causes", cause) for cause in DEFAULT_CAUSES)
+
+
+def test_an_unknown_language_or_text_is_told():
+    with pytest.raises(UsageError, match="sv, en"):
+        text("groups", "participant", "fi")
+    with pytest.raises(UsageError, match=r"groups\.nobody"):
+        text("groups", "nobody", "sv")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (number(-1234567.0, "sv"), f"−1{NB}234{NB}567"),
+        (number(-0.2, "en"), "0"),
+        (percent(0.005, "sv"), f"0{NB}%"),
+        (percent(1.0, "en"), "100%"),
+        (money(0, "sv"), f"0{NB}kr"),
+        (months(1, "sv"), "1 månad"),
+        (months(13.5, "en"), "13.5 months"),
+        (day(date(2018, 6, 1), "en"), "1 June 2018"),
+        (month_name(date(2018, 6, 1), "sv"), "juni 2018"),
+        (quantity(np.nan, "share", "sv"), "–"),
+        (span(-2100, -500, "sek", "sv"), f"−2{NB}100 till −500{NB}kr"),
+        (span(np.nan, 1.0, "share", "sv"), ""),
+        (label("reasons", "work+studies+moved+other", "en"), "others (4 reasons)"),
+        (subgroup_label("months_on_support=6-12", "sv"), "6–12 månader med stöd"),
+        (subgroup_label("months_on_support=61-", "en"), "over 60 months on support"),
+        (subgroup_label("half_year=2019H2", "en"), "half-year 2, 2019"),
+    ],
+)
+def test_numbers_dates_and_names(written, expected):
+    assert written == expected
