@@ -34,8 +34,9 @@ MONTHS = np.arange(-24, 25)
 SIZES = (20, 30, 95, 400)
 EFFECTS = (0.0, -1250.0)
 CONTROLS_EACH = 3
+RHO = 0.92
+LAST_TWO = slice(23, 25)
 POOL_EACH = 12
-COVARIATES = ("children", "single", "log_years", "schooling", "age")
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,25 @@ def simulate(
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
     """One study: payments (households × months −24…24), group, covariates, true effects."""
     size = n * POOL_EACH
-    x = _covariates(rng, size)
-    permanent, shock = rng.normal(size=size), _shocks(rng, size, selection.is_sudden)
-    need = _need(rng, x, permanent, shock)
-    on_support = (need[:, 23:25] >= 1500).any(axis=1)
+    x, permanent = _covariates(rng, size), rng.normal(size=size)
+    mean = _mean(x) + 2600 * permanent
+    began = np.where(rng.random(size) < 0.45, -rng.integers(1, 25, size), -1000)
+    paths = _sudden_shocks(rng, size) if selection.is_sudden else None
+    ends = _last_two_shocks(rng, size) if paths is None else paths[:, LAST_TWO]
+    noise = _noise(rng, (size, 2))
+    need = np.where(began[:, None] > MONTHS[LAST_TWO], 0, mean[:, None] + 4200 * ends + noise)
+    on_support = (need >= 1500).any(axis=1)
     pull = selection.covariates * _score(x) + selection.permanent * permanent
-    pull = pull + selection.shock * shock[:, 24] + rng.gumbel(size=size)
+    pull = pull + selection.shock * ends[:, 1] + rng.gumbel(size=size)
     order = np.argsort(np.where(on_support, -pull, np.inf), kind="stable")
     treated = order[:n]
     rest = rng.permutation(order[n : on_support.sum()])[: CONTROLS_EACH * n]
     rows = np.concatenate([treated, rest])
-    paid = _paid(rng, need[rows], x[rows])
+    shocks = _extend(rng, ends[rows]) if paths is None else paths[rows]
+    noises = _noise(rng, (len(rows), len(MONTHS)))
+    noises[:, LAST_TWO] = noise[rows]
+    need = np.where(began[rows, None] > MONTHS, 0.0, mean[rows, None] + 4200 * shocks + noises)
+    paid = _paid(rng, need, x[rows])
     is_treated = np.arange(len(rows)) < n
     received = paid.copy()
     received[:n] = _respond(rng, paid[:n], responders)
@@ -93,30 +102,43 @@ def _score(x: np.ndarray) -> np.ndarray:
     return scaled @ np.array([1.0, 0.6, 1.0, -0.6, -0.4])
 
 
-def _shocks(rng: np.random.Generator, size: int, is_sudden: bool) -> np.ndarray:
-    """Standardised shocks: autoregressive, or sudden jumps that fade slowly."""
-    rho = 0.92
-    draws = rng.normal(size=(size, len(MONTHS) + 48))
-    if is_sudden:
-        draws = np.where(rng.random(draws.shape) < 0.06, rng.exponential(4.0, draws.shape), 0.0)
-        draws = (draws - 0.24) / np.sqrt(0.06 * 32 - 0.24**2)
+def _mean(x: np.ndarray) -> np.ndarray:
+    return 6000 + 900 * x[:, 0] + 700 * x[:, 1] + 600 * x[:, 2] - 800 * x[:, 3] - 20 * x[:, 4]
+
+
+def _last_two_shocks(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Standardised autoregressive shocks of months −1 and 0."""
+    now = rng.normal(size=size)
+    before = RHO * now + np.sqrt(1 - RHO**2) * rng.normal(size=size)
+    return np.column_stack([before, now])
+
+
+def _extend(rng: np.random.Generator, ends: np.ndarray) -> np.ndarray:
+    """The whole course of the shocks from months −1 and 0: both ways, as they are reversible."""
+    shocks = rng.normal(0, np.sqrt(1 - RHO**2), (len(ends), len(MONTHS)))
+    shocks[:, LAST_TWO] = ends
+    for month in range(22, -1, -1):
+        shocks[:, month] += RHO * shocks[:, month + 1]
+    for month in range(25, len(MONTHS)):
+        shocks[:, month] += RHO * shocks[:, month - 1]
+    return shocks
+
+
+def _sudden_shocks(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Jumps that come at once and fade slowly: another course before than after."""
+    draws = rng.exponential(4.0, (size, len(MONTHS) + 48))
+    draws = np.where(rng.random(draws.shape) < 0.06, draws, 0.0)
+    draws = (draws - 0.24) / np.sqrt(0.06 * 32 - 0.24**2)
     shocks = np.zeros_like(draws)
     for month in range(1, draws.shape[1]):
-        shocks[:, month] = rho * shocks[:, month - 1] + np.sqrt(1 - rho**2) * draws[:, month]
+        shocks[:, month] = RHO * shocks[:, month - 1] + np.sqrt(1 - RHO**2) * draws[:, month]
     return shocks[:, 48:]
 
 
-def _need(
-    rng: np.random.Generator, x: np.ndarray, permanent: np.ndarray, shock: np.ndarray
-) -> np.ndarray:
-    mean = 6000 + 900 * x[:, 0] + 700 * x[:, 1] + 600 * x[:, 2] - 800 * x[:, 3] - 20 * x[:, 4]
-    need = (mean + 2600 * permanent)[:, None] + 4200 * shock
-    need = need + rng.normal(0, 900, need.shape)
-    lumps = rng.random(need.shape) < 0.04
-    need = need + np.where(lumps, 2000 * (1 + rng.pareto(2.5, need.shape)), 0)
-    recent = rng.random(len(x)) < 0.45
-    began = np.where(recent, -rng.integers(1, 25, len(x)), -1000)
-    return np.where(began[:, None] > MONTHS, 0.0, need)
+def _noise(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Small noise, and lump sums in four months of a hundred."""
+    lumps = rng.random(shape) < 0.04
+    return rng.normal(0, 900, shape) + np.where(lumps, 2000 * (1 + rng.pareto(2.5, shape)), 0)
 
 
 def _paid(rng: np.random.Generator, need: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from hfcore.protection import PARTITIONS, SHOWN, is_kind, withhold
 from hfcore.schema import OWNER_COLUMNS
 from hfcore.study import Publication
 
+TRANSITION = "transition="
 _ADDED = ("n_events", "key_events")
 
 
@@ -18,10 +19,10 @@ def merge_categories(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     """Rule 2: parts of a group are told apart only where there are enough of them.
 
     The group must have ``min_breakdown_n`` true members and its parts ``min_mean_cell`` on
-    average; else the last categories become one (quarters become half-years, then years), and
-    where even two are too many the breakdown is withheld.
+    average; else the last categories become one (quarters become half-years, then years). Where
+    even two are too many, and for transitions between plans, the breakdown is withheld.
     """
-    column = rows["metric"].map(PARTITIONS)
+    column = partition_column(rows)
     parts = column.notna() & rows["shown"].notna()
     if not parts.any():
         return rows
@@ -35,6 +36,12 @@ def merge_categories(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     ]
     joined = pd.concat([rows.loc[~parts], *merged]).drop(columns=["_column", "_whole"])
     return joined.sort_index(kind="stable").reset_index(drop=True)
+
+
+def partition_column(rows: pd.DataFrame) -> pd.Series:
+    """The column that tells apart the parts that a row is one of; null where it is no part."""
+    is_transition = rows["subgroup"].str.startswith(TRANSITION)
+    return rows["metric"].map(PARTITIONS).mask(is_transition, "subgroup")
 
 
 def _figure_keys(rows: pd.DataFrame) -> list[str]:
@@ -53,6 +60,8 @@ def _merge_one(cells: pd.DataFrame, publication: Publication) -> pd.DataFrame:
         return withhold(cells, pd.Series(True, index=cells.index))
     if len(cells) <= allowed:
         return cells
+    if cells["subgroup"].iloc[0].startswith(TRANSITION):
+        return withhold(cells, pd.Series(True, index=cells.index))
     if cells["subgroup"].iloc[0].startswith("quarter="):
         return _merge_quarters(cells, allowed)
     return _merge_last(cells, allowed, publication)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from hfcore.simulation import CAUSES, DAYS_PER_MONTH, month_of
+from hfcore.simulation import CAUSES, DAYS_PER_MONTH, longest_spell_months, month_of
 
 SHORTEST_STAY_DAYS = 20
 
@@ -69,7 +69,8 @@ def _highest(values: np.ndarray | pd.Series, count: int) -> np.ndarray:
 def condition_support_since(participants: pd.DataFrame, mean_months: float) -> pd.DataFrame:
     """Stretch the months on support before start until their mean is the published one."""
     months = participants["months_on_support"].to_numpy(float)
-    stretched = stretch(months, mean_months, np.full(len(months), 3.0), np.full(len(months), 280.0))
+    longest = longest_spell_months(participants["applicant_age"]).astype(float)
+    stretched = stretch(months, mean_months, np.full(len(months), 3.0), longest)
     return participants.assign(months_on_support=np.rint(stretched).astype(int))
 
 

@@ -71,7 +71,9 @@ def build_comparison(
     if method not in METHODS:
         raise MetricInputError(f"There is no method {method!r}; there are: {', '.join(METHODS)}.")
     require_columns(cohort, ("household_id", "group", "start_month", *exact), "cohort")
-    started = cohort.loc[cohort["start_month"].notna()]
+    # By id, so that ties fall the same way in whatever order the rows come.
+    key = "unit_id" if "unit_id" in cohort else "household_id"
+    started = cohort.loc[cohort["start_month"].notna()].sort_values(key)
     treated = started["group"].eq("participant").to_numpy()
     if treated.all() or not treated.any():
         raise MetricInputError("A comparison needs participants and controls with a start month.")
@@ -204,7 +206,9 @@ def balance(comparison: pd.DataFrame, study: Study) -> pd.DataFrame:
             | {"metric": "effective_sample_size", "estimate": size, "unit": "count"}
             | {"method": "kish"}
         )
-    return build_results(pd.DataFrame(rows).fillna({"subgroup": "", "unit": "ratio", "status": "ok"}))
+    return build_results(
+        pd.DataFrame(rows).fillna({"subgroup": "", "unit": "ratio", "status": "ok"})
+    )
 
 
 def _balance_rows(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.calibration import stretch
-from hfcore.simulation import month_of
+from hfcore.simulation import ADULT_AGE, month_of
 
 POSITIVE_REASONS = ("work", "subsidised_work", "sheltered_work", "studies", "social_insurance")
 _UNIT_HOURS = 0.05
@@ -95,6 +95,7 @@ def close_by_flow(
         closure_reason=reasons,
         cause=_causes(reasons),
         months_on_support=months,
+        applicant_age=np.maximum(participants["applicant_age"], ADULT_AGE + 1 + months // 12),
         return_after=_returns(rng, closed_on, reasons, flow),
     )
 

@@ -69,7 +69,7 @@ HELA_FAMILJEN = Design(
     cutoff=date(2021, 12, 31),
     effect_sek=-2_000.0,
     process=Process(),
-    draw=19,
+    draw=89,
     places=(
         _place(
             "1290",
@@ -199,7 +199,7 @@ HASKY = Design(
             thousands=" ",
         ),
     ),
-    draw=12,
+    draw=13,
     has_staff=True,
 )
 

@@ -11,22 +11,26 @@ import pandas as pd
 
 from hfcore.balancing import balance_limit
 from hfcore.errors import MetricInputError
-from hfcore.schema import build_results, require_columns
+from hfcore.schema import GROUPS, build_results, require_columns
 from hfcore.study import Study
 
 ASSIGNMENTS = ("observed", "natural_experiment", "randomised")
 # From the strongest to the weakest.
 VERBS = ("led_to", "suggests", "covaries", "unseen")
-_MIN_ARM_RANDOMISED = 20
 
 
 def design_rules(
-    balance: pd.DataFrame, effect: pd.DataFrame, study: Study, assignment: str = "observed"
+    means: pd.DataFrame,
+    balance: pd.DataFrame,
+    effect: pd.DataFrame,
+    study: Study,
+    assignment: str = "observed",
 ) -> pd.DataFrame:
     """Which rules of the scale the comparison meets: one row a rule, in the order of the scale.
 
     Parameters
     ----------
+    means : results of ``support_mean``.
     balance : results of ``comparison.balance``; empty where there is no comparison group.
     effect : results of ``support_effect``.
     study : its ``min_households_arm``.
@@ -36,9 +40,9 @@ def design_rules(
 
     Returns
     -------
-    Columns rule, grade (the grade that needs it), is_met. The rules are has_outcome (1),
-    has_comparison and has_months_before (2), is_balanced, is_mirrored_baseline and enough (3),
-    assigned_by_chance_like (4), assigned_by_lot (5).
+    Columns rule, grade (the grade that needs it), is_met. The rules are has_outcome (1);
+    has_comparison and has_months_before (2); has_mirrored_base, is_balanced and
+    has_enough_households (3); is_chance_like (4); is_lottery (5).
 
     Notes
     -----
@@ -47,26 +51,28 @@ def design_rules(
     2 a comparison group with a baseline, not shown to be alike; 3 a difference-in-differences
     against a group shown to be alike; 4 assignment as good as chance; 5 a lottery.
     """
-    _check(balance, effect, assignment)
-    windows = effect.loc[effect["subgroup"].eq("window=1-12") & effect["variant"].eq("default")]
-    known = windows["estimate"].notna().any()
-    before = effect.loc[effect["month"].lt(0).fillna(False), "estimate"].notna()
-    arms = _smaller_arm(windows)
+    _check(means, balance, effect, assignment)
+    window = effect.loc[effect["subgroup"].eq("window=1-12") & effect["variant"].eq("default")]
+    enough = study.definitions.min_households_arm
     rules = [
-        ("has_outcome", 1, bool(effect["estimate"].notna().any())),
-        ("has_comparison", 2, len(balance) > 0 and arms > 0),
-        ("has_months_before", 2, bool(before.any())),
-        ("is_mirrored_baseline", 3, bool(known)),
+        ("has_outcome", 1, _has_mean(means, "participant", after=True)),
+        ("has_comparison", 2, _has_mean(means, "control", after=True)),
+        ("has_months_before", 2, all(_has_mean(means, each, after=False) for each in GROUPS)),
+        ("has_mirrored_base", 3, bool(window["estimate"].notna().any())),
         ("is_balanced", 3, _is_balanced(balance)),
-        ("enough_households", 3, arms >= study.definitions.min_households_arm),
-        ("assigned_by_chance_like", 4, assignment != "observed"),
-        ("assigned_by_lot", 5, assignment == "randomised" and arms >= _MIN_ARM_RANDOMISED),
+        ("has_enough_households", 3, _smaller_arm(window) >= enough),
+        ("is_chance_like", 4, assignment != "observed"),
+        ("is_lottery", 5, assignment == "randomised"),
     ]
     return pd.DataFrame(rules, columns=["rule", "grade", "is_met"])
 
 
 def design_grade(
-    balance: pd.DataFrame, effect: pd.DataFrame, study: Study, assignment: str = "observed"
+    means: pd.DataFrame,
+    balance: pd.DataFrame,
+    effect: pd.DataFrame,
+    study: Study,
+    assignment: str = "observed",
 ) -> pd.DataFrame:
     """The grade of the design on the Maryland scale, 1 to 5: the highest with all rules met.
 
@@ -76,11 +82,11 @@ def design_grade(
     effect over months 1–12. Not available where there is no outcome at all. Arguments and rules
     as for ``design_rules``.
     """
-    rules = design_rules(balance, effect, study, assignment)
+    rules = design_rules(means, balance, effect, study, assignment)
     failed = rules.loc[~rules["is_met"], "grade"]
     grade = int(failed.min()) - 1 if len(failed) else 5
-    windows = effect.loc[effect["subgroup"].eq("window=1-12") & effect["variant"].eq("default")]
-    own = windows[["n", "n_events", "key_n", "key_events"]].head(1).reset_index(drop=True)
+    window = effect.loc[effect["subgroup"].eq("window=1-12") & effect["variant"].eq("default")]
+    own = window[["n", "n_events", "key_n", "key_events"]].head(1).reset_index(drop=True)
     row = pd.DataFrame({"estimate": [float(grade) if grade else np.nan]}).join(own)
     return build_results(
         row.assign(status="ok" if grade else "not_available"),
@@ -114,14 +120,22 @@ def verb_level(
     return "led_to" if grade >= 4 else "suggests" if grade >= 3 else "covaries"
 
 
-def _check(balance: pd.DataFrame, effect: pd.DataFrame, assignment: str) -> None:
+def _check(
+    means: pd.DataFrame, balance: pd.DataFrame, effect: pd.DataFrame, assignment: str
+) -> None:
     if assignment not in ASSIGNMENTS:
         raise MetricInputError(
             f"There is no assignment {assignment!r}; there are: {', '.join(ASSIGNMENTS)}."
         )
     needed = ("metric", "group", "subgroup", "variant", "month", "estimate", "n", "n_events")
-    require_columns(effect, needed, "effect")
-    require_columns(balance, needed, "balance")
+    for name, frame in (("means", means), ("balance", balance), ("effect", effect)):
+        require_columns(frame, needed, name)
+
+
+def _has_mean(means: pd.DataFrame, group: str, after: bool) -> bool:
+    own = means.loc[means["group"].eq(group)]
+    side = own["month"].gt(0) if after else own["month"].lt(0)
+    return bool(own.loc[side.fillna(False), "estimate"].notna().any())
 
 
 def _smaller_arm(windows: pd.DataFrame) -> int:

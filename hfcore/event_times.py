@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from hfcore.errors import MetricInputError
 
 _ROUNDING = 1e-9
+_CANCELLATION = 64 * np.finfo(float).eps
 _INTEGER_LIMIT = 1 << 20
 
 
@@ -138,7 +139,8 @@ def aalen_johansen(counts: EventCounts) -> tuple[np.ndarray, np.ndarray]:
         - 2 * share * np.cumsum(cross, axis=0)
         + 2 * np.cumsum(cross * share, axis=0)
     )
-    return share, np.sqrt(np.maximum(variance, 0))
+    rounding = _CANCELLATION * share**2 * np.cumsum(hazard)[:, None]
+    return share, np.sqrt(np.where(variance > rounding, variance, 0))
 
 
 def restricted_mean(counts: EventCounts, horizon: float) -> tuple[float, float]:

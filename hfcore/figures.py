@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import matplotlib.pyplot as plt
 import pandas as pd
+from IPython.display import Image
+from matplotlib.axes import Axes
 
 from hfcore.curve_figures import (
     plot_cumulative_incidence,
@@ -32,6 +35,7 @@ from hfcore.texts import text
 __all__ = [
     "alt_text",
     "figure_png",
+    "picture",
     "plot_balance",
     "plot_closure_reasons",
     "plot_closures_per_quarter",
@@ -72,6 +76,21 @@ def alt_text(
     if metrics & {"support_mean", "support_effect"} and _is_series(rows):
         return _series_in_words(rows, language)
     return _points_in_words(rows, language, names)
+
+
+def picture(
+    ax: Axes,
+    rows: pd.DataFrame,
+    language: str = "sv",
+    names: Mapping[str, str] | None = None,
+) -> Image:
+    """The figure of the axes as a picture for fine screens, with what it shows in words.
+
+    The drawing itself is closed, so that a notebook shows the picture only.
+    """
+    image = Image(figure_png(ax, 2), alt=alt_text(rows, language, names), retina=True)
+    plt.close(ax.figure)
+    return image
 
 
 def _is_series(rows: pd.DataFrame) -> bool:

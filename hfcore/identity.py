@@ -249,6 +249,17 @@ def record_keys(ids: pd.Series, key: Key) -> pd.Series:
     return pd.Series([*numbers, None], dtype="float64").take(places).set_axis(ids.index) / 2**53
 
 
+def row_marks(values: pd.Series, key: Key) -> pd.Series:
+    """Keyed numbers that stand for record ids within one municipality; null stays null.
+
+    These only tell equal from unequal and are never joined over studies, so that a quick keyed
+    64-bit hash (SipHash) serves.
+    """
+    subkey = _subkey(key, "record").hex()[:16]
+    marks = pd.util.hash_array(values.fillna("").to_numpy(object), hash_key=subkey)
+    return pd.Series(marks, values.index, dtype="UInt64").mask(values.isna())
+
+
 def _subkey(key: Key, purpose: str) -> bytes:
     if purpose not in PURPOSES:
         raise UsageError(f"There is no such purpose; there are: {', '.join(PURPOSES)}.")

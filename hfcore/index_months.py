@@ -55,8 +55,9 @@ def candidate_months(
     row, column = np.nonzero(on_support)
     candidates = controls.iloc[row].reset_index(drop=True)
     placed = _place(candidates, starts.index.to_numpy()[column])
-    months = placed["start_month"].dt.strftime("%Y-%m")
-    candidates = placed.assign(unit_id=placed["household_id"] + "@" + months)
+    labels = np.array([f"@{each // 12}-{each % 12 + 1:02d}" for each in starts.index], dtype=object)
+    ids = placed["household_id"].to_numpy(dtype=object) + labels[column]
+    candidates = placed.assign(unit_id=pd.Series(ids, index=placed.index, dtype="str"))
     started = cohort["group"].eq("participant") & cohort["start_month"].notna()
     participants = cohort.loc[started].assign(unit_id=cohort["household_id"])
     return pd.concat([participants, candidates], ignore_index=True)
@@ -156,8 +157,8 @@ def _uniform(ids: pd.Series, seed: int) -> np.ndarray:
 def _place(rows: pd.DataFrame, running: np.ndarray) -> pd.DataFrame:
     """The rows with month 0 at the given running months, and what is known as of then."""
     month = pd.Series(np.asarray(running, dtype="int64"), index=rows.index)
-    date = (month // 12).astype("str") + "-" + (month % 12 + 1).astype("str") + "-01"
-    start = pd.to_datetime(date, format="%Y-%m-%d").astype(rows["start_month"].dtype)
+    since_1970 = (month.to_numpy() - 1970 * 12).astype("datetime64[M]").astype("datetime64[s]")
+    start = pd.Series(since_1970, index=rows.index).astype(rows["start_month"].dtype)
     age = month // 12 - rows["applicant_birth_year"]
     return rows.assign(
         start_month=start,

@@ -25,6 +25,7 @@ from hfcore.errors import KeyMissingError, Problem, StudyError, as_list
 from hfcore.identity import Key, read_key
 from hfcore.intake import QUARANTINE_COLUMNS, Intake, take_in
 from hfcore.journal import study_lock
+from hfcore.parts import Shelf, seal_of
 from hfcore.rules import most_important_first, problem
 from hfcore.schema import TABLES
 from hfcore.store import (
@@ -39,7 +40,7 @@ from hfcore.store import (
 )
 from hfcore.study import Municipality, Study
 
-STAGE = ".staged"
+STAGE, PARTS = ".staged", "parts"
 COUNT_COLUMNS = ("table", "municipality", "files", "read", "kept", "quarantined")
 
 
@@ -137,10 +138,14 @@ def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intak
 
 def _work(municipality: Municipality, study: Study, key: Key, aliases: dict, write: bool) -> Intake:
     """Take in one municipality and put its tables on the stage; what returns has no rows."""
-    intake = take_in(raw_folder(study.name) / municipality.code, study, municipality, key, aliases)
+    code = municipality.code
+    seal = seal_of(study, code, key, aliases)
+    shelf = Shelf(processed_folder(study.name) / PARTS / code, seal, write)
+    intake = take_in(raw_folder(study.name) / code, study, municipality, key, aliases, shelf)
     if write:
         for name, rows in intake.tables.items():
-            write_parquet(typed_table(rows, name), _staged(study.name, name, municipality.code))
+            write_parquet(typed_table(rows, name), _staged(study.name, name, code))
+        shelf.clear()
     return Intake(
         intake.municipality,
         dict.fromkeys(intake.tables, pd.DataFrame()),

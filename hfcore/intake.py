@@ -12,8 +12,9 @@ from hfcore.aliases import follow_aliases
 from hfcore.cleaning import Cleaned, clean_table
 from hfcore.drop import PLACE
 from hfcore.errors import Problem
-from hfcore.identity import Key, pseudonyms, record_keys
+from hfcore.identity import Key, pseudonyms, record_keys, row_marks
 from hfcore.joining import join_drop
+from hfcore.parts import Shelf
 from hfcore.reading import read_source
 from hfcore.rules import harmless, problem
 from hfcore.schema import TABLES, empty_table
@@ -42,10 +43,15 @@ class Intake:
 
 
 def take_in(
-    folder: Path, study: Study, municipality: Municipality, key: Key, aliases: Mapping[str, str]
+    folder: Path,
+    study: Study,
+    municipality: Municipality,
+    key: Key,
+    aliases: Mapping[str, str],
+    shelf: Shelf,
 ) -> Intake:
-    """Read, check and join all files of one municipality."""
-    cleaned, files, problems = _clean_files(folder, study, municipality, key, aliases)
+    """Read, check and join all files of one municipality; ``shelf`` has those read before."""
+    cleaned, files, problems = _clean_files(folder, study, municipality, key, aliases, shelf)
     by_table: dict[str, list[Cleaned]] = {}
     for each in cleaned:
         by_table.setdefault(each.table, []).append(each)
@@ -70,7 +76,12 @@ def take_in(
 
 
 def _clean_files(
-    folder: Path, study: Study, municipality: Municipality, key: Key, aliases: Mapping[str, str]
+    folder: Path,
+    study: Study,
+    municipality: Municipality,
+    key: Key,
+    aliases: Mapping[str, str],
+    shelf: Shelf,
 ) -> tuple[list[Cleaned], list[dict], list[Problem]]:
     cleaned, files, problems, used = [], [], [], set()
     for source in study.sources:
@@ -79,9 +90,13 @@ def _clean_files(
         for path in paths:
             used.add(path)
             name = _name(folder, path)
-            text = read_source(path, source, name)
-            typed = clean_table(text, source, study, municipality.code)
-            part = with_pseudonyms(typed, key, municipality.code, aliases)
+            kept_as = shelf.name(path, source, name)
+            part = shelf.take(kept_as)
+            if part is None:
+                text = read_source(path, source, name)
+                typed = clean_table(text, source, study, municipality.code)
+                part = with_pseudonyms(typed, key, municipality.code, aliases)
+                shelf.put(kept_as, part)
             cleaned.append(part)
             files.append(
                 {
@@ -143,6 +158,7 @@ def with_pseudonyms(
         local = pseudonyms(ids.where(~national), key, PURPOSE[name], scope=municipality)
         rows = rows.assign(**{name: same_everywhere.fillna(local)})
         rows = rows.drop(columns=f"{name}_is_national")
+    rows = rows.assign(_row_id=row_marks(rows["_row_id"].astype("str"), key))
     problems = list(cleaned.problems)
     if len(replaced):
         problems.append(

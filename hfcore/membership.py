@@ -110,6 +110,8 @@ def _keep_one_row_each(drop: Drop) -> None:
     """Of several rows of one person, the one as an adult in the earliest household."""
     persons = drop.tables["persons"]
     twice = persons.loc[persons["person_id"].duplicated(keep=False)]
+    if not len(twice):
+        return
     firsts = twice["household_id"].map(_spells(drop)["first"])
     order = twice.assign(_child=twice["role"] == "child", _first=firsts).sort_values(
         ["person_id", "_child", "_first", "household_id", "_file", "_row"]

@@ -70,11 +70,13 @@ def _is_paid(
 ) -> np.ndarray:
     """Paid or not by household and month since start, from the rows of payments."""
     place = pd.Index(ids).get_indexer(payments["household_id"])
-    column = month_number(payments["month"]).to_numpy(dtype="int64") - start[place] - head
-    counts = (place >= 0) & (column >= 0) & (column < width)
-    counts &= payments["amount_sek"].gt(0).to_numpy()
+    is_payment = (place >= 0) & payments["amount_sek"].gt(0).to_numpy()
+    place = place[is_payment]
+    calendar = month_number(payments["month"].loc[is_payment]).to_numpy(dtype="int64")
+    column = calendar - start[place] - head
+    inside = (column >= 0) & (column < width)
     is_paid = np.zeros((len(ids), width), dtype=bool)
-    is_paid[place[counts], column[counts]] = True
+    is_paid[place[inside], column[inside]] = True
     return is_paid
 
 

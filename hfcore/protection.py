@@ -74,7 +74,14 @@ def open_rows(results: pd.DataFrame) -> pd.DataFrame:
         key_events=rows["key_events"].fillna(rows["key_n"].where(is_count)),
         protection="none",
     )
-    return _tails_as_curves(rows).assign(**shown)
+    return _tails_as_curves(_plain_shares(rows)).assign(**shown)
+
+
+def _plain_shares(rows: pd.DataFrame) -> pd.DataFrame:
+    """Shares of a metric of curves that follow nobody over time are shares like any."""
+    is_plain = rows["kind"].eq("curve") & rows["n_at_risk"].isna() & rows["n_events"].notna()
+    is_plain &= rows["metric"].eq("reactivation")
+    return rows.assign(kind=rows["kind"].mask(is_plain, "share"))
 
 
 def _tails_as_curves(rows: pd.DataFrame) -> pd.DataFrame:

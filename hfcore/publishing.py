@@ -100,7 +100,7 @@ def publish(run: Run) -> Path | None:
         return first
     shutil.rmtree(new, ignore_errors=True)
     pages = _collect_pages(run, new)
-    site.write_front_pages(new, run.study, _states(run, pages), run.languages)
+    site.write_front_pages(new, run.study, _states(run, pages))
     _swap(new, target, old)
     outputs = dict(files_hash(target.rglob("*.html"), run.folder))
     run.journal.write("site", Entry("done", mark, outputs=outputs))

@@ -6,10 +6,47 @@ These frames are for analysts bound by secrecy; none of them is published.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from hfcore.schema import require_columns
+
+
+def rows_read(ingest: Mapping[str, Any], municipality: str) -> pd.DataFrame:
+    """How many rows of each table were read, kept and put in quarantine.
+
+    ``ingest`` is the account that ingest gave (``store.read_ingest``). Returns one row a table.
+
+    >>> rows_read({"tables": [{"table": "plans", "municipality": "1290", "files": 1, "read": 3,
+    ...     "kept": 2, "quarantined": 1}]}, "1290")
+       table  files  read  kept  quarantined
+    0  plans      1     3     2            1
+    """
+    columns = ["table", "files", "read", "kept", "quarantined"]
+    own = [row for row in ingest["tables"] if row["municipality"] == municipality]
+    return pd.DataFrame(own, columns=columns)
+
+
+def rules_met(ingest: Mapping[str, Any], municipality: str) -> pd.DataFrame:
+    """Which rules files or rows of a municipality met, those that stop first.
+
+    Returns one row a rule and place: rule, table, rows (how many met it), place, meaning. Places
+    are files, sheets and columns; a cell's value is nowhere in them.
+    """
+    own = [each for each in ingest["problems"] if each["municipality"] in ("", municipality)]
+    rows = [
+        {
+            "rule": each["rule"],
+            "table": each["table"],
+            "rows": each["count"],
+            "place": " / ".join(filter(None, (each["file"], each["sheet"], each["column"]))),
+            "meaning": each["message"],
+        }
+        for each in own
+    ]
+    found = pd.DataFrame(rows, columns=["rule", "table", "rows", "place", "meaning"])
+    return found.sort_values(["rule", "table", "place"], ignore_index=True, kind="stable")
 
 
 def rows_by_table(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

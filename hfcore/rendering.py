@@ -20,7 +20,8 @@ from typing import Any
 
 TEMPLATES = Path(__file__).with_name("templates")
 LANGUAGES = {"sv": "Svenska", "en": "English"}
-MAX_BYTES = 1_500_000
+# What Python says of an object that has no text of its own, such as <Axes: >.
+OBJECT = re.compile(r"\[?<[A-Za-z_][\w.]*( object at|:| size).*>\]?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def _output(output: Mapping, page: Page, latest: str) -> str:
         return _markdown(_text(data["text/markdown"]), is_ours=False)
     if "image/png" in data:
         return _figure(data, metadata.get("image/png", metadata), page, latest)
-    return _listing(_text(data.get("text/plain", "")))
+    plain = _text(data.get("text/plain", ""))
+    return "" if OBJECT.fullmatch(plain) else _listing(plain)
 
 
 def _caption(block: str) -> str:

@@ -85,7 +85,7 @@ def _row(name: str, found: Estimate, sample: Sample, study: Study) -> dict[str, 
     contrast, method = found
     keys = sample.key.sum(), sample.key[sample.is_treated].sum()
     row = contrast_row(contrast, keys, study) | {"variant": name, "method": method}
-    if contrast.n_control == 0 and contrast.n_treated > 0:
+    if method == "before_after" and np.isfinite(contrast.estimate):
         few = contrast.n_treated < study.definitions.min_households_arm
         return row | {"key_n": keys[1], "status": "too_few" if few else "ok"}
     return row if np.isfinite(contrast.estimate) else row | {"status": "not_available"}

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 DAYS_PER_MONTH = 30.4375
+ADULT_AGE = 18
 CAUSES = ("self_sufficiency", "moved", "deceased", "other_positive", "negative")
 OBSTACLES = ("unemployed", "sick_listed", "social_reasons", "language", "parental_leave")
 
@@ -116,22 +117,34 @@ def draw_candidates(rng: np.random.Generator, starts: np.ndarray, process: Proce
     older = process.recent_months + rng.gamma(1.3, process.older_months / 1.3, size)
     recent = rng.integers(4, process.recent_months + 1, size)
     is_recent = rng.random(size) < process.share_recent_spells
+    age = np.clip(rng.gamma(9.0, 4.2, size), 20, 62).astype(int)
     households = pd.DataFrame(
         {
             "slot": np.repeat(np.arange(len(starts)), process.candidates_per_start),
             "started_on": np.repeat(starts, process.candidates_per_start),
             "adults": adults,
             "children": rng.poisson(process.mean_children, size),
-            "applicant_age": np.clip(rng.gamma(9.0, 4.2, size), 20, 62).astype(int),
+            "applicant_age": age,
             "applicant_is_woman": rng.random(size) < np.where(adults == 2, 0.5, 0.8),
             "obstacle": rng.choice(OBSTACLES, size, p=(0.36, 0.26, 0.2, 0.12, 0.06)),
-            "months_on_support": np.where(is_recent, recent, older).astype(int),
+            "months_on_support": np.minimum(
+                np.where(is_recent, recent, older), longest_spell_months(age)
+            ).astype(int),
             "other_agencies": rng.poisson(process.mean_agencies, size),
             "permanent": rng.normal(size=size),
             "shock": rng.normal(size=size),
         }
     )
     return households.assign(start=month_of(households["started_on"]))
+
+
+def longest_spell_months(applicant_age: np.ndarray | pd.Series) -> np.ndarray:
+    """Months on support that an applicant can have behind them, as an adult.
+
+    >>> longest_spell_months(np.array([20])).tolist()
+    [24]
+    """
+    return 12 * (np.asarray(applicant_age) - ADULT_AGE)
 
 
 def mean_need(households: pd.DataFrame, process: Process) -> np.ndarray:

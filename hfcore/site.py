@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,13 +32,11 @@ class State:
     missing: tuple[str, ...] = ()
 
 
-def write_front_pages(
-    folder: Path, study: Study, states: Mapping[str, State], languages: Sequence[str]
-) -> None:
+def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -> None:
     """Write ``index.html`` (Swedish) and ``en/index.html`` into the folder of a site.
 
-    ``states`` holds one per municipality code, and one for ``all``. ``languages`` are those that
-    the run made; a link leads to the page in the other language where there is one.
+    ``states`` holds one per municipality code, and one for ``all``. A link leads to the report in
+    the page's language, or in the other where there is no such report.
     """
     protected = _protected_rows(study)
     for language in ("sv", "en"):

@@ -8,6 +8,7 @@ place and moved there when whole.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 from collections.abc import Iterable
@@ -84,6 +85,11 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
         half.unlink(missing_ok=True)
 
 
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Read one Parquet file; OSError or ValueError where it is absent or not whole."""
+    return pd.read_parquet(path, engine="pyarrow", partitioning=None)
+
+
 def typed_table(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """A frame with just the columns and types of a table, rows in the order of its key."""
     columns = table_columns(table)
@@ -139,6 +145,11 @@ class Tables:
     def has(self, table: str) -> bool:
         """Whether the municipality has the table."""
         return has_table(self.study.name, table, self.municipality.code)
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Every table that the municipality has, by name, in the order of the schema."""
+        names = [name for name in TABLES if name != "record_keys" and self.has(name)]
+        return {name: getattr(self, name) for name in names}
 
     def _keyed(self, frame: pd.DataFrame, id_column: str) -> pd.DataFrame:
         keys = read_table(self.study.name, "record_keys", self.municipality.code)
@@ -201,6 +212,14 @@ def _read_rows(kind: str, study_name: str, municipality: str, notebook: str) -> 
         raise TableAbsentError(f"There are no {kind} rows yet; hfcore run makes them.")
     frames = [pd.read_parquet(file, engine="pyarrow", partitioning=None) for file in files]
     return pd.concat(frames, ignore_index=True)
+
+
+def read_ingest(study_name: str) -> dict[str, Any]:
+    """The account that ingest gave of itself: files, rows kept and quarantined, problems."""
+    path = processed_folder(study_name) / "ingest.json"
+    if not path.is_file():
+        raise TableAbsentError("The study has not been ingested yet; hfcore ingest does it.")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def file_hash(path: Path) -> str:

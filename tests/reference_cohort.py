@@ -52,7 +52,7 @@ def small_cohort(rows: list[tuple]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["group", "months", "closure_reason"])
     start = pd.Series(pd.Timestamp("2018-05-01"), index=frame.index)
     closed = [
-        pd.Timestamp("2018-05-01") + pd.DateOffset(months=int(m)) if r is not None else pd.NaT
+        pd.Timestamp("2018-05-01") + pd.DateOffset(months=int(m)) if isinstance(r, str) else pd.NaT
         for m, r in zip(frame["months"], frame["closure_reason"], strict=True)
     ]
     built = build_frame(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import nbformat
 import pandas as pd
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from hfcore import batch
 
 NAME = "liten-studie"
 CODES = ("0180", "1290")
@@ -107,3 +114,21 @@ def write_data(root: Path, households: int = 30) -> Path:
         folder.mkdir(parents=True)
         frame.to_parquet(folder / "part.parquet", index=False)
     return root
+
+
+@cache
+def built_study() -> Path:
+    """A folder with ``data`` and ``notebooks``, run once; the support of 0180 failed."""
+    folder = Path(tempfile.mkdtemp(prefix="hfcore-small-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_data(folder / "data")
+    write_notebooks(folder / "notebooks", failing=("0180",))
+    run_in(folder)
+    return folder
+
+
+def run_in(folder: Path, **options: object) -> batch.Outcome:
+    """Run the study of a folder and return its outcome."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HFCORE_DATA", str(folder / "data"))
+        return batch.run_study(NAME, notebook_folder=folder / "notebooks", **options)

@@ -9,25 +9,30 @@ import pytest
 from hfcore.comparison import balance, build_comparison
 from hfcore.design_grade import VERBS, design_grade, design_rules, verb_level
 from hfcore.errors import MetricInputError
-from hfcore.support import support_effect
+from hfcore.support import support_effect, support_mean
 from tests.support_cases import cohort_of, panel_of, study
 
 P, C = "participant", "control"
 
 
-def results(n: int = 40, first: int = -24) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Balance and effect of n participants and 2n controls, payments known from month first."""
+def results(n: int = 40, first: int = -24) -> tuple[pd.DataFrame, ...]:
+    """Means, balance and effect of n participants and 2n controls, paid from month first."""
     rng = np.random.default_rng(9)
     cohort = cohort_of([P] * n + [C] * (2 * n), children=rng.integers(0, 4, 3 * n))
     panel = panel_of(cohort, rng.gamma(2, 3000, (3 * n, 49)))
     panel = panel.assign(amount_sek=panel["amount_sek"].mask(panel["month"] < first))
     setting = study(covariates=("children",), min_households_arm=20)
     compared = balance(build_comparison(cohort, setting), setting)
-    return compared, support_effect(panel, cohort, setting)
+    return support_mean(panel, setting), compared, support_effect(panel, cohort, setting)
 
 
-def grade(compared: pd.DataFrame, effect: pd.DataFrame, assignment: str = "observed") -> float:
-    rows = design_grade(compared, effect, study(min_households_arm=20), assignment)
+def grade(
+    means: pd.DataFrame,
+    compared: pd.DataFrame,
+    effect: pd.DataFrame,
+    assignment: str = "observed",
+) -> float:
+    rows = design_grade(means, compared, effect, study(min_households_arm=20), assignment)
     assert len(rows) == 1
     return rows["estimate"].iloc[0]
 
@@ -40,30 +45,36 @@ def test_a_balanced_comparison_with_a_year_before(assignment, expected):
 
 
 def test_too_few_households_are_grade_two():
-    compared, effect = results(n=19)
-    assert grade(compared, effect) == 2
-    rules = design_rules(compared, effect, study(min_households_arm=20)).set_index("rule")
-    assert not rules.loc["enough_households", "is_met"]
+    means, compared, effect = results(n=19)
+    assert grade(means, compared, effect) == 2
+    rules = design_rules(means, compared, effect, study(min_households_arm=20)).set_index("rule")
+    assert not rules.loc["has_enough_households", "is_met"]
 
 
 def test_an_unbalanced_group_is_grade_two():
-    compared, effect = results()
+    means, compared, effect = results()
     is_smd = compared["metric"].eq("balance") & compared["group"].eq("comparison")
     for gap, expected in ((0.249, 3), (0.251, 2), (-0.251, 2)):
         worse = compared.assign(estimate=compared["estimate"].mask(is_smd, gap))
-        assert grade(worse, effect) == expected
+        assert grade(means, worse, effect) == expected
 
 
 def test_from_fifty_participants_on_the_line_is_a_tenth():
-    compared, effect = results(n=50)
+    means, compared, effect = results(n=50)
     is_smd = compared["metric"].eq("balance") & compared["group"].eq("comparison")
     worse = compared.assign(estimate=compared["estimate"].mask(is_smd, 0.11))
-    assert grade(worse, effect) == 2
+    assert grade(means, worse, effect) == 2
 
 
 def test_without_a_comparison_group_it_is_grade_one():
-    compared, effect = results()
-    assert grade(compared.head(0), effect) == 1
+    means, compared, effect = results()
+    alone = means.assign(estimate=means["estimate"].mask(means["group"].eq(C)))
+    assert grade(alone, compared.head(0), effect) == 1
+
+
+def test_without_a_judged_balance_it_is_grade_two():
+    means, compared, effect = results()
+    assert grade(means, compared.head(0), effect) == 2
 
 
 def test_without_months_before_it_is_grade_one():
@@ -71,8 +82,8 @@ def test_without_months_before_it_is_grade_one():
 
 
 def test_without_any_outcome_there_is_no_grade():
-    compared, effect = results(first=99)
-    row = design_grade(compared, effect, study()).iloc[0]
+    means, compared, effect = results(first=99)
+    row = design_grade(means, compared, effect, study()).iloc[0]
     assert np.isnan(row["estimate"])
     assert row["status"] == "not_available"
 

@@ -177,11 +177,11 @@ def test_merging_adds_numerators_and_keeps_the_denominator():
         unit="share",
     )
     shown = protect(rows, STUDY)
-    assert shown["cause"].tolist() == ["self_sufficiency", "moved", "negative+deceased"] or (
-        shown["cause"].tolist() == ["self_sufficiency", "moved+negative+deceased"]
-    )
+    # 19 closures allow three cells; the last one holds 3 + 0 with key 0.3, which stays 3; 4 with
+    # key 0.2 becomes 3, since 57 % of the noise of a 4 is −1.
+    assert shown["cause"].tolist() == ["self_sufficiency", "moved", "negative+deceased"]
+    assert shown["n_events"].tolist() == [12, 3, 3]
     assert shown["n"].eq(40).all()
-    assert shown["n_events"].iloc[0] == 12
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,11 @@ class TestCurves:
             at = event_times.at_times(counts, share, times)[:, place]
             se = event_times.at_times(counts, error, times)[:, place]
             low, high = intervals.log_log(at, se)
+            # Where everybody has had the event the error is 0; R leaves what rounding leaves.
+            wanted_se = np.where(at == 1, 0, column(each["table"], "se_greenwood"))
             assert counts.events[:, place].sum() == each["events"]
             np.testing.assert_allclose(at, column(each["table"], "cif"), **TIGHT)
-            np.testing.assert_allclose(se, column(each["table"], "se_greenwood"), **TIGHT)
+            np.testing.assert_allclose(se, wanted_se, **TIGHT)
             np.testing.assert_allclose(low, column(each["table"], "ci_low"), **TIGHT)
             np.testing.assert_allclose(high, column(each["table"], "ci_high"), **TIGHT)
 

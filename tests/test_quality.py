@@ -55,3 +55,31 @@ def test_zero_is_known_and_null_is_not():
 def test_a_panel_without_amounts_is_refused():
     with pytest.raises(MetricInputError, match="lacks the column amount_sek"):
         quality.payment_months(pd.DataFrame({"household_id": [], "group": []}))
+
+
+INGEST = {
+    "tables": [
+        {"table": "plans", "municipality": "1290", "files": 1, "read": 3, "kept": 2,
+         "quarantined": 1},
+        {"table": "plans", "municipality": "1293", "files": 1, "read": 9, "kept": 9,
+         "quarantined": 0},
+    ],
+    "problems": [
+        {"rule": "W-TOTAL", "table": "plans", "municipality": "1290", "count": 1, "file": "a.csv",
+         "sheet": "", "column": "", "message": "Left out."},
+        {"rule": "E-DATE", "table": "plans", "municipality": "1290", "count": 2, "file": "b.xlsx",
+         "sheet": "S", "column": "Start", "message": "No date."},
+        {"rule": "E-DATE", "table": "plans", "municipality": "1293", "count": 5, "file": "c.csv",
+         "sheet": "", "column": "Start", "message": "No date."},
+        {"rule": "W-IDENTITY", "table": "", "municipality": "", "count": 0, "file": "study.toml",
+         "sheet": "", "column": "", "message": "Simulated."},
+    ],
+}  # fmt: skip
+
+
+def test_only_the_own_municipality_is_told_and_what_stops_comes_first():
+    assert quality.rows_read(INGEST, "1290")["read"].tolist() == [3]
+    met = quality.rules_met(INGEST, "1290")
+    assert met["rule"].tolist() == ["E-DATE", "W-IDENTITY", "W-TOTAL"]
+    assert met.loc[0, ["rows", "place"]].tolist() == [2, "b.xlsx / S / Start"]
+    assert len(quality.rules_met({"problems": []}, "1290")) == 0

@@ -177,7 +177,9 @@ def test_too_few_without_a_detectable_difference():
 
 
 def test_no_payments_no_answer():
-    assert headline("en").endswith("there are no payment data or no group to compare with.")
+    assert headline("en", grade(3)).endswith(
+        "there are no payment data or no group to compare with."
+    )
     gone = effect(np.nan, np.nan, "not_available")
     assert headline("sv", gone).endswith(
         "saknas uppgifter om utbetalningar eller en grupp att jämföra med."

@@ -68,15 +68,24 @@ best <- list(par = rep(0, 3))
 for (i in 1:30) best <- optim(best$par, dual, z = z, method = "BFGS",
                               control = list(reltol = 1e-16, maxit = 1000))
 w <- exp(z %*% best$par); w <- as.numeric(w / sum(w))
-smd <- sapply(colnames(x), function(name) {
+wvar <- function(v, w) sum(w * (v - sum(w * v))^2) / (1 - sum(w^2))
+# Trimmed to overlap: log odds within 0.2 standard deviations of the other group's.
+caliper <- .2 * sd(odds)
+inside <- ifelse(treated, odds <= max(odds[!treated]) + caliper, odds >= min(odds[treated]) - caliper)
+m1 <- treated & inside; m0 <- !treated & inside
+zt <- sweep(scale(x)[m0, ], 2, colMeans(scale(x)[m1, ]))
+for (i in 1:30) best <- optim(best$par, dual, z = zt, method = "BFGS",
+                              control = list(reltol = 1e-16, maxit = 1000))
+wt <- exp(zt %*% best$par); wt <- as.numeric(wt / sum(wt))
+full <- numeric(n); full[m0] <- wt
+smd_t <- sapply(colnames(x), function(name) {
   v <- x[, name]; p <- mean(v[treated])
   s <- if (all(v %in% 0:1)) sqrt(p * (1 - p)) else sd(v[treated])
-  c(before = (p - mean(v[!treated])) / s, after = (p - sum(w * v[!treated])) / s)
+  c(before = (p - mean(v[!treated])) / s, after = (mean(v[m1]) - sum(wt * v[m0])) / s)
 })
-wvar <- function(v, w) sum(w * (v - sum(w * v))^2) / (1 - sum(w^2))
-ratio <- sapply(c("children", "age"), function(name) {
+ratio_t <- sapply(c("children", "age"), function(name) {
   v <- x[, name]
-  c(before = var(v[treated]) / var(v[!treated]), after = var(v[treated]) / wvar(v[!treated], w))
+  c(before = var(v[treated]) / var(v[!treated]), after = var(v[m1]) / wvar(v[m0], wt))
 })
 power <- sapply(c(1, 2, 5.5, 40, 400), function(df) {
   t <- qt(.975, df)
@@ -106,7 +115,9 @@ write_json(list(
   pretrend = list(late = welch(at(-6, -1) - at(-12, -7)), early = welch(at(-12, -7) - at(-18, -13))),
   repeated = list(rows = twice, outcome = again, found = repeated),
   score = as.numeric(fitted(score)), pairs = pairs,
-  weights = w, ess = 1 / sum(w^2), smd = as.data.frame(t(smd)), ratio = as.data.frame(t(ratio)),
+  weights = w, ess = 1 / sum(w^2),
+  trimmed = list(participants = sum(m1), weights = full[!treated], ess = 1 / sum(wt^2),
+                 smd = as.data.frame(t(smd_t)), ratio = as.data.frame(t(ratio_t))),
   power = list(df = c(1, 2, 5.5, 40, 400), shift = power),
   sign_flip = list(gaps = gaps, p = flip(0)),
   bounds = list(gaps = many, gamma = c(1, 1.5, 2), p = sapply(c(1, 1.5, 2), bound, d = many),

@@ -1,0 +1,195 @@
+"""The reader as an attacker, over what lies in ``site/`` and ``protected/`` and earlier releases.
+
+Nothing may be published while ``audit_study`` finds anything.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from hfcore import reconstruction, store
+from hfcore.attacks import ATTACKS, KEYS, judged
+from hfcore.errors import TableAbsentError
+from hfcore.leaks import Secrets, forms_of, search
+from hfcore.publication_rules import TEXTS
+from hfcore.study import Publication, Study
+
+COLUMNS = ["attack", "rule", "where", "found"]
+PUBLIC_FOLDERS = ("site", "site.new", "protected", "public")
+INSIDE_FOLDERS = ("tables", "results", "inside", "releases")
+VECTOR_SUFFIXES = (".svg", ".pdf", ".eps", ".ps")
+CANARIES = "canaries.txt"
+COMMON_NAMES = ("root", "user", "runner", "localhost", "jupyter")
+_MAX_PLACES = 5
+
+
+def audit_study(
+    study_name: str, canaries: Sequence[str] = (), site: Path | None = None
+) -> pd.DataFrame:
+    """Attack what a study would publish.
+
+    Parameters
+    ----------
+    study_name : whose ``processed`` folder is attacked, with the exact results as the truth.
+    canaries : texts of the raw files that may stand nowhere, besides those that
+        ``raw/<study>/canaries.txt`` lists, one a line.
+    site : a site that is not in its place yet.
+
+    Returns
+    -------
+    One row a finding: attack, rule (0 where it is none of the fifteen), where, found (a sentence,
+    never a value). No row: it may be published.
+    """
+    study, folder = store.load_study(study_name), store.processed_folder(study_name)
+    protected, exact = _rows("read_protected", study_name), _rows("read_results", study_name)
+    parts = []
+    if protected is not None:
+        parts.append(audit_rows(protected, study, exact, _last_release(folder)))
+    parts.append(audit_files(folder, study, canaries, site))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rows(read: str, study_name: str) -> pd.DataFrame | None:
+    try:
+        return getattr(store, read)(study_name, "*")
+    except TableAbsentError:
+        return None
+
+
+def audit_rows(
+    protected: pd.DataFrame,
+    study: Study,
+    exact: pd.DataFrame | None = None,
+    earlier: tuple[pd.DataFrame, int] | None = None,
+) -> pd.DataFrame:
+    """Attack protected rows: each figure by itself, all counts together, and two releases.
+
+    ``exact`` are the results behind them; without them the attacks that need the truth are as
+    sharp as a reader's. ``earlier`` are the exact results of the last release and its age in days.
+    """
+    rows = judged(protected, exact).assign(raw_subgroup=protected["subgroup"].to_numpy())
+    found = []
+    for rule, name, attack in ATTACKS:
+        bad = rows.loc[attack(rows, study.publication).fillna(False).astype(bool)]
+        found += _told(bad, rule, name)
+    for code, own in protected.groupby("municipality", sort=False):
+        sentences = reconstruction.findings(own, study.publication)
+        found += [("integer programme", 1, code, sentence) for sentence in sentences]
+    found += _release_findings(rows, earlier, study.publication)
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def _told(bad: pd.DataFrame, rule: int, name: str) -> list[tuple[str, int, str, str]]:
+    """One finding a metric and municipality, with how many figures."""
+    found = []
+    for (code, metric), own in bad.groupby(["municipality", "metric"], sort=False):
+        found.append((name, rule, f"{code} {metric}", f"{len(own)} figures give too much away."))
+    return found
+
+
+def _release_findings(
+    rows: pd.DataFrame, earlier: tuple[pd.DataFrame, int] | None, publication: Publication
+) -> list[tuple[str, int, str, str]]:
+    """15: figures that moved although few came between two releases."""
+    if earlier is None or earlier[1] >= publication.min_release_days:
+        return []
+    last = earlier[0][[*KEYS, "method", "n"]].rename(columns={"n": "last_n"})
+    both = rows.merge(last.drop_duplicates([*KEYS, "method"]), on=[*KEYS, "method"], how="inner")
+    few = (both["true_n"] - both["last_n"]).abs().between(1, publication.min_newcomers - 1)
+    moved = both.loc[few.fillna(False).astype(bool) & both["estimate"].notna()]
+    return _told(moved, 15, "difference of releases")
+
+
+def _last_release(folder: Path) -> tuple[pd.DataFrame, int] | None:
+    """The exact results kept with the latest release (``releases/<day>/results.parquet``)."""
+    kept = sorted((folder / "releases").glob("????-??-??/results.parquet"))
+    if not kept:
+        return None
+    age = (date.today() - date.fromisoformat(kept[-1].parent.name)).days
+    return pd.read_parquet(kept[-1]), age
+
+
+def audit_files(
+    folder: Path, study: Study, canaries: Sequence[str] = (), site: Path | None = None
+) -> pd.DataFrame:
+    """Search every byte that is published, and canaries in all that hfcore writes of a run."""
+    secrets = _secrets(folder, study, canaries)
+    # Inside files may hold pseudonyms and paths; names and personal numbers stand nowhere.
+    inside = replace(secrets, pseudonyms=frozenset(), people_and_machines=())
+    found: list[tuple[str, int, str, str]] = []
+    for path in _files(folder):
+        is_public = path.relative_to(folder).parts[0] in PUBLIC_FOLDERS
+        found += _file_findings(path, folder, secrets if is_public else inside, is_public)
+    for path in _files(site) if site is not None else ():
+        found += _file_findings(path, site, secrets, True)
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _file_findings(
+    path: Path, folder: Path, secrets: Secrets, is_public: bool
+) -> list[tuple[str, int, str, str]]:
+    where = path.relative_to(folder).as_posix()
+    content = path.read_bytes()
+    kinds = search(content, secrets) | search(where.encode(), secrets)
+    if not is_public:
+        kinds -= {"path", "pseudonym"}
+    found = [("bytes", 0, where, f"It holds a {kind}.") for kind in sorted(kinds)]
+    if is_public and _is_vector(path, content):
+        found.append(("vector picture", 11, where, "It holds a drawing with exact values."))
+    if is_public and path.suffix == ".csv":
+        found += [("formula", 14, where, each) for each in _csv_findings(path)]
+    return found
+
+
+def _is_vector(path: Path, content: bytes) -> bool:
+    return path.suffix in VECTOR_SUFFIXES or b"<svg" in content or b"image/svg" in content
+
+
+def _csv_findings(path: Path) -> list[str]:
+    cells = pd.read_csv(path, dtype="str", keep_default_na=False)
+    texts = cells[[column for column in cells if column in (*TEXTS, *KEYS, "base", "protection")]]
+    runs = texts.drop(columns="month", errors="ignore").stack().str.match(r"[=+\-@\t\r]")
+    return [f"{int(runs.sum())} cells would run in a spreadsheet."] if runs.any() else []
+
+
+def _secrets(folder: Path, study: Study, canaries: Sequence[str]) -> Secrets:
+    listed = store.raw_folder(study.name) / CANARIES
+    lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    words = [word.strip() for word in [*canaries, *lines] if word.strip()]
+    names = {getpass.getuser(), socket.gethostname()} - set(COMMON_NAMES)
+    return Secrets(
+        words=forms_of(words),
+        pseudonyms=frozenset(_pseudonyms(folder)),
+        raw=_key_bytes(study),
+        people_and_machines=tuple(sorted(name for name in names if len(name) > 3)),
+    )
+
+
+def _pseudonyms(folder: Path) -> set[str]:
+    """Every id in the study's tables."""
+    ids: set[str] = set()
+    for path in (folder / "tables" / "record_keys").glob("*/*.parquet"):
+        ids |= set(pd.read_parquet(path, columns=["id"])["id"])
+    return ids
+
+
+def _key_bytes(study: Study) -> tuple[bytes, ...]:
+    """The key of a simulated study in the forms in which it could stand somewhere."""
+    from hfcore.identity import read_key
+
+    if not study.is_simulated:
+        return ()
+    secret = read_key(study).secret
+    return secret, secret.hex().encode(), json.dumps(list(secret)).encode()

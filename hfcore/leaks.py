@@ -1,0 +1,208 @@
+"""Every byte of what is published, unpacked and searched for what must never stand there.
+
+Looks through data URIs, zips (Excel too), gzip, Parquet and the text chunks of PNG pictures.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import html
+import io
+import re
+import struct
+import urllib.parse
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from hfcore.identity import _is_day, is_luhn, plain
+
+MAX_DEPTH = 5
+MAX_UNPACKED_BYTES = 200_000_000
+MIN_WORD = 4
+PNG = b"\x89PNG\r\n\x1a\n"
+_DATA_URI = re.compile(rb"data:[\w/+.\-]*(;[\w=\-]+)*?(;base64)?,([A-Za-z0-9+/=%_\-\s.~!*'()]{8,})")
+_NUMBER = re.compile(
+    r"(?<![\w.,/#+-])(?:(?:18|19|20)?\d{2}[ ./\-]?\d{2}[ ./\-]?\d{2})\s?[-+–−]?\s?\d{4}(?![\w%])"
+)
+_PATH = re.compile(
+    r"(?<![\w.:/])/(?:home|root|Users|tmp|var|mnt|work|srv|opt)/[\w.\-]+|\b[A-Z]:\\[\w.\-]+|file:///\w"
+)
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What is searched for. ``words`` in any case and notation, ``raw`` as bytes."""
+
+    words: tuple[str, ...] = ()
+    pseudonyms: frozenset[str] = frozenset()
+    raw: tuple[bytes, ...] = ()
+    people_and_machines: tuple[str, ...] = ()
+
+
+def layers(content: bytes, depth: int = 0) -> Iterator[bytes]:
+    """The content and everything packed in it, down to a depth of five.
+
+    >>> packed = b'<img src="data:text/plain;base64,' + base64.b64encode(b"a secret!") + b'">'
+    >>> [layer for layer in layers(packed)][1:]
+    [b'a secret!']
+    """
+    yield content
+    if depth < MAX_DEPTH:
+        for inner in _inner(content):
+            yield from layers(inner, depth + 1)
+
+
+def _inner(content: bytes) -> Iterator[bytes]:
+    if content.startswith(b"PK\x03\x04"):
+        yield from _zipped(content)
+    elif content.startswith(b"\x1f\x8b"):
+        yield from _gunzipped(content)
+    elif content.startswith(b"PAR1"):
+        yield _parquet_text(content)
+    elif content.startswith(PNG):
+        yield from _png_texts(content)
+    else:
+        yield from _data_uris(content)
+
+
+def _zipped(content: bytes) -> Iterator[bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            for member in package.infolist():
+                yield member.filename.encode()
+                if member.file_size <= MAX_UNPACKED_BYTES:
+                    yield package.read(member)
+    except (zipfile.BadZipFile, RuntimeError, zlib.error):
+        return
+
+
+def _gunzipped(content: bytes) -> Iterator[bytes]:
+    try:
+        yield gzip.GzipFile(fileobj=io.BytesIO(content)).read(MAX_UNPACKED_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return
+
+
+def _parquet_text(content: bytes) -> bytes:
+    """All cells and the metadata of a Parquet file as text."""
+    import pyarrow.parquet as parquet
+
+    file = parquet.ParquetFile(io.BytesIO(content))
+    table = file.read()
+    metadata = b" ".join(b"%s %s" % each for each in (table.schema.metadata or {}).items())
+    cells = (str(cell) for column in table.to_pydict().values() for cell in set(map(str, column)))
+    return metadata + b"\n" + "\n".join(cells).encode()
+
+
+def _png_texts(content: bytes) -> Iterator[bytes]:
+    place = len(PNG)
+    while place + 8 <= len(content):
+        length, kind = struct.unpack(">I4s", content[place : place + 8])
+        body = content[place + 8 : place + 8 + length]
+        if kind in (b"tEXt", b"eXIf"):
+            yield body
+        elif kind in (b"zTXt", b"iTXt"):
+            yield body
+            for start in range(min(len(body), 400)):
+                try:
+                    yield zlib.decompress(body[start:])
+                    break
+                except zlib.error:
+                    continue
+        place += 12 + length
+
+
+def _data_uris(content: bytes) -> Iterator[bytes]:
+    for match in _DATA_URI.finditer(content):
+        body = match[3]
+        if not match[2]:
+            yield urllib.parse.unquote_to_bytes(body)
+            continue
+        compact = re.sub(rb"\s", b"", urllib.parse.unquote_to_bytes(body))
+        try:
+            yield base64.b64decode(compact + b"=" * (-len(compact) % 4))
+        except binascii.Error:
+            continue
+
+
+def search(content: bytes, secrets: Secrets) -> set[str]:
+    """What kinds of secret are in a file's bytes: words, never the secret itself.
+
+    Kinds: canary, personal number, pseudonym, key, path, user or host name.
+
+    >>> sorted(search("född 811218\u20119876".encode(), Secrets()))
+    ['personal number']
+    """
+    found: set[str] = set()
+    for layer in layers(content):
+        found |= _search_layer(layer, secrets)
+    return found
+
+
+def _search_layer(layer: bytes, secrets: Secrets) -> set[str]:
+    found = {"key"} if any(raw in layer for raw in secrets.raw) else set()
+    if layer.startswith((PNG, b"PK\x03\x04", b"PAR1")):
+        return found
+    texts = set(_texts(layer))
+    for each in texts:
+        folded = each.casefold()
+        if any(word.casefold() in folded for word in secrets.words if len(word) >= MIN_WORD):
+            found.add("canary")
+        if any(
+            re.search(rf"(?<!\w){re.escape(w)}(?!\w)", each) for w in secrets.people_and_machines
+        ):
+            found.add("user or host name")
+        if _PATH.search(each):
+            found.add("path")
+        if any(is_personal_number(match[0]) for match in _NUMBER.finditer(each)):
+            found.add("personal number")
+        if secrets.pseudonyms and not secrets.pseudonyms.isdisjoint(re.findall(r"\w+", each)):
+            found.add("pseudonym")
+    return found
+
+
+def _texts(layer: bytes) -> Iterator[str]:
+    """A layer as the texts that it may be: UTF-8 and UTF-16, with escapes resolved."""
+    text = layer.decode("utf-8", errors="replace")
+    yield text
+    if "&" in text:
+        yield html.unescape(text)
+    if "%" in text:
+        yield urllib.parse.unquote(text)
+    if "\\u" in text or "\\x" in text:
+        yield re.sub(
+            r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})",
+            lambda match: chr(int(match[1] or match[2], 16)),
+            text,
+        )
+    if b"\x00" in layer[:2000]:
+        yield layer.decode("utf-16-le", errors="replace")
+
+
+def is_personal_number(text: str) -> bool:
+    """Whether a text is a valid personal or coordination number in any notation.
+
+    >>> is_personal_number("19811218 - 9876"), is_personal_number("811218-9875")
+    (True, False)
+    """
+    digits = re.sub(r"\D", "", plain(text))
+    if len(digits) not in (10, 12) or not is_luhn(digits[-10:]):
+        return False
+    days = [digits[:8]] if len(digits) == 12 else [f"{c}{digits[:6]}" for c in ("19", "20")]
+    return any(_is_day(each) for each in days)
+
+
+def forms_of(words: Iterable[str]) -> tuple[str, ...]:
+    """Words and the forms in which files hold them: as they are, and as base64.
+
+    >>> forms_of(["Anna Andersson"])[1:]
+    ('QW5uYSBBbmRlcnNzb24',)
+    """
+    forms = []
+    for word in words:
+        forms += [word, base64.b64encode(word.encode()).decode().rstrip("=")]
+    return tuple(dict.fromkeys(forms))
