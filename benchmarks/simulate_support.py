@@ -273,8 +273,8 @@ def main() -> None:
             f"coverage {last['coverage']:.3f} rejects {last['rejects_zero']:.3f}",
             flush=True,
         )
-    table = pd.DataFrame(rows)
-    table.round(6).to_csv(options.out / "support_simulation.csv", index=False, lineterminator="\n")
+    table = pd.DataFrame(rows).round(6)
+    table.to_csv(options.out / "support_simulation.csv", index=False, lineterminator="\n")
     text = as_markdown(table, options.seed)
     (options.out / "support_simulation.md").write_text(text, encoding="utf-8")
 

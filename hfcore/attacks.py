@@ -28,7 +28,7 @@ MIN_SUM_HALF_WIDTH_SEK = 1000
 MIN_CANDIDATES = 3
 UNMOVED_SHARE, UNMOVED_LEAST = 0.6, 10
 _SEK = ("sek", "sek_per_month")
-_FREE_TEXT = re.compile(r"[\n\r\t]|@\w|\w@|https?:|\d{6}[-+ ]?\d{4}|\b[A-ZÅÄÖ]\w+ [A-ZÅÄÖ]\w+ \w+ ")
+_FREE_TEXT = re.compile(r"[\n\r\t]|@\w|\w@|https?:|\d{6}[-+ ]?\d{4}|(?:\S+ ){4}\S")
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
@@ -51,6 +51,11 @@ def judged(protected: pd.DataFrame, exact: pd.DataFrame | None) -> pd.DataFrame:
 
 def _is_shown(rows: pd.DataFrame, *kinds: str) -> pd.Series:
     return rows["estimate"].notna() & rows["kind"].isin(kinds)
+
+
+def _size(rows: pd.DataFrame) -> pd.Series:
+    """How many stand behind each row: in truth where that is known, else as shown."""
+    return rows["true_n"].astype("float64").fillna(rows["n"].astype("float64"))
 
 
 def _below(rows: pd.DataFrame, limit: int, slack: int = 0) -> pd.Series:
@@ -102,13 +107,14 @@ def small_breakdowns(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     whole = rows["cause"].where(column.eq("subgroup"), rows["subgroup"])
     keys = [rows[each] for each in KEYS if each not in ("subgroup", "cause")]
     groups = rows.loc[parts].groupby([*(k[parts] for k in keys), whole[parts]], dropna=False)
-    own = rows["true_events"].fillna(rows["true_n"].where(rows["kind"].eq("count")))
-    own = own.fillna(rows["n_events"]).fillna(rows["estimate"].where(rows["kind"].eq("count")))
-    events = own.astype("float64").loc[parts]
+    count = rows["kind"].eq("count")
+    own = rows["true_events"].astype("float64").fillna(_size(rows).where(count))
+    own = own.fillna(rows["n_events"].astype("float64")).fillna(rows["estimate"].where(count))
+    events = own.loc[parts]
     keyed = [each[parts] for each in keys] + [whole[parts]]
     total = events.groupby(keyed, dropna=False).transform("sum")
     cells = groups["estimate"].transform("size")
-    size = rows["true_n"].fillna(rows["n"]).astype("float64").loc[parts]
+    size = _size(rows).loc[parts]
     size = size.where(rows["kind"].eq("share").loc[parts], total)
     # Merged parts have no truth behind them: their shown numbers may be off by the noise.
     slack = cells * publication.noise_max * rows["true_n"].isna().loc[parts]
@@ -121,7 +127,7 @@ def sensitive(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """3: a death or sickness is told of a small group."""
     word = rows["cause"].mask(rows["cause"].eq(""), rows["subgroup"].str.partition("=")[2])
     told = word.isin(publication.sensitive_causes) & rows["estimate"].notna()
-    size = rows["true_n"].fillna(rows["n"]).astype("float64")
+    size = _size(rows)
     is_cell = rows["kind"].eq("count") & rows["n"].eq(rows["estimate"]).fillna(False)
     together = size.groupby([rows[each] for each in KEYS[:5]], dropna=False).transform("sum")
     return told & size.mask(is_cell, together).lt(publication.min_breakdown_n)
@@ -160,7 +166,7 @@ def narrow_means(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """6: a mean that gives its sum more closely than ± 1 000 kr, of too few, or an extreme."""
     shown = _is_shown(rows, "mean")
     few = _below(rows, publication.min_mean_n, publication.noise_max)
-    n = rows["true_n"].fillna(rows["n"]).astype("float64")
+    n = _size(rows)
     step = pd.Series(
         np.select(
             [~_off_grid(rows["estimate"], each) for each in (500, 100, 50, 10)],
@@ -204,7 +210,7 @@ def _bad_curve(curve: pd.DataFrame, publication: Publication) -> pd.Series:
     """Which months of one curve give away too much."""
     share = curve["estimate"].astype("float64")
     height = 1 - share if curve["metric"].iloc[0] in FALLING else share
-    few = curve["true_n"].fillna(curve["n"]).astype("float64").lt(publication.min_share_denominator)
+    few = _size(curve).lt(publication.min_share_denominator)
     bad = few | _off_grid(share, 0.01) | curve["true_at_risk"].lt(publication.min_at_risk)
     so_far = curve["true_events"].astype("float64")
     if curve["metric"].iloc[0] == FALLING[1]:
@@ -250,7 +256,7 @@ def single_units(rows: pd.DataFrame, publication: Publication) -> pd.Series:
 def open_staff(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """12: hours of few workers, or shares of hours finer than whole percent."""
     shown = _is_shown(rows, "staff")
-    few = rows["true_n"].fillna(rows["n"]).astype("float64").lt(publication.min_workers)
+    few = _size(rows).lt(publication.min_workers)
     hours = rows["unit"].eq("hours") & few
     fine = rows["unit"].eq("share") & _off_grid(rows["estimate"], 0.01)
     return shown & (hours | fine | (few & rows["n"].notna()))
@@ -261,7 +267,7 @@ def free_texts(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     found = pd.Series(False, index=rows.index)
     for column in ("variant", "subgroup", "cause", "method"):
         found |= rows[column].map(lambda text: bool(_FREE_TEXT.search(text)) or len(text) > 160)
-    return found
+    return found & rows["kind"].ne("plain")
 
 
 def formulas(rows: pd.DataFrame, publication: Publication) -> pd.Series:

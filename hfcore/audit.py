@@ -123,7 +123,7 @@ def audit_files(
     """Search every byte that is published, and canaries in all that hfcore writes of a run."""
     secrets = _secrets(folder, study, canaries)
     # Inside files may hold pseudonyms and paths; names and personal numbers stand nowhere.
-    inside = replace(secrets, pseudonyms=frozenset(), people_and_machines=())
+    inside = replace(secrets, pseudonyms=frozenset(), names=())
     found: list[tuple[str, int, str, str]] = []
     for path in _files(folder):
         is_public = path.relative_to(folder).parts[0] in PUBLIC_FOLDERS
@@ -142,7 +142,7 @@ def _file_findings(
 ) -> list[tuple[str, int, str, str]]:
     where = path.relative_to(folder).as_posix()
     content = path.read_bytes()
-    kinds = search(content, secrets) | search(where.encode(), secrets)
+    kinds = search(content, secrets) | search(path.stem.encode(), secrets)
     if not is_public:
         kinds -= {"path", "pseudonym"}
     found = [("bytes", 0, where, f"It holds a {kind}.") for kind in sorted(kinds)]
@@ -173,7 +173,7 @@ def _secrets(folder: Path, study: Study, canaries: Sequence[str]) -> Secrets:
         words=forms_of(words),
         pseudonyms=frozenset(_pseudonyms(folder)),
         raw=_key_bytes(study),
-        people_and_machines=tuple(sorted(name for name in names if len(name) > 3)),
+        names=tuple(sorted(name for name in names if len(name) > 3)),
     )
 
 

@@ -109,7 +109,7 @@ def _typed_rows(cells: pd.DataFrame, source: Source, study: Study, desk: Desk) -
             typed |= _typed_ids(name, texts, cells, source, study, desk)
         else:
             typed[name] = _typed_column(name, texts, kind, given, source, study, desk)
-        if not kind.nullable and not _may_come_later(name, source):
+        if not (kind.nullable or kind.kind == "list" or _may_come_later(name, source)):
             desk.note("E-NULL", given.header, texts.index[texts.isna()])
     return pd.DataFrame(typed, index=cells.index)
 
@@ -158,6 +158,8 @@ def _typed_column(
     for rule, marks in parsed.warnings.items():
         marked = marks.reindex([*range(len(distinct)), -1], fill_value=False).take(places)
         desk.note(rule, given.header, texts.index[marked.to_numpy(dtype=bool)])
+    if kind.kind == "list":
+        values = values.where(texts.notna(), pd.Series([[] for _ in texts], texts.index))
     if kind.minimum is not None:
         desk.note("E-RANGE", given.header, texts.index[(values < kind.minimum).fillna(False)])
     return values

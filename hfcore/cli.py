@@ -197,7 +197,10 @@ def run_command(arguments: list[str]) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _refuse_later_options(arguments)
-        return app(arguments, standalone_mode=False) or 0
+        code = app(arguments, standalone_mode=False) or 0
+        if code == INTERRUPTED:  # typer swallows the interruption itself
+            raise KeyboardInterrupt
+        return code
     except HfcoreError as error:
         _say(str(error))
         return error.exit_code

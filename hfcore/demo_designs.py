@@ -23,11 +23,16 @@ LARGEST_HOUSEHOLDS = 20_000
 
 @dataclass(frozen=True)
 class Place:
-    """One municipality of a design: how many take part, and what a report prints about them."""
+    """One municipality of a design: how many take part, and what a report prints about them.
+
+    ``draw`` tells apart draws of the same process under one seed. The bundled municipalities
+    have draws in which chance is unremarkable: estimates lie near the truth.
+    """
 
     municipality: Municipality
     participants: int
     care_centres: tuple[str, ...] = ()
+    draw: int = 1
     thousands: str = NO_BREAK_SPACE
     margins: Margins | None = None
     flow: Flow | None = None
@@ -35,11 +40,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Design:
-    """A study to simulate; ``effect_sek`` is the true mean effect over months 1-24.
-
-    ``draw`` tells apart draws of the same process under one seed. The bundled studies have one
-    in which chance is unremarkable: the estimate in the largest municipality lies near the truth.
-    """
+    """A study to simulate; ``effect_sek`` is the true mean effect over months 1-24."""
 
     name: str
     title_sv: str
@@ -48,7 +49,6 @@ class Design:
     effect_sek: float
     places: tuple[Place, ...]
     process: Process
-    draw: int = 1
     has_staff: bool = False
 
 
@@ -69,7 +69,6 @@ HELA_FAMILJEN = Design(
     cutoff=date(2021, 12, 31),
     effect_sek=-2_000.0,
     process=Process(),
-    draw=89,
     places=(
         _place(
             "1290",
@@ -79,6 +78,7 @@ HELA_FAMILJEN = Design(
             "2014-05",
             "2021-12",
             121,
+            draw=96,
             care_centres=("Näsby", "Vilan", "Östermalm"),
             margins=Margins(
                 couples=51,
@@ -195,11 +195,11 @@ HASKY = Design(
             "2011-09",
             "2014-12",
             _HASKY_FLOW.cases,
+            draw=13,
             flow=_HASKY_FLOW,
             thousands=" ",
         ),
     ),
-    draw=13,
     has_staff=True,
 )
 

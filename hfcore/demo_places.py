@@ -63,7 +63,7 @@ def simulate_place(
     """Simulate a municipality; ``position`` and ``step`` keep personal numbers apart."""
 
     def draw(topic: str) -> np.random.Generator:
-        return stream(seed, design.name, str(design.draw), place.municipality.code, topic)
+        return stream(seed, design.name, str(place.draw), place.municipality.code, topic)
 
     process, cutoff = design.process, np.datetime64(design.cutoff, "D")
     candidates = draw_candidates(draw("candidates"), _starts(draw("starts"), place), process)

@@ -17,30 +17,32 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
-from hfcore.identity import _is_day, is_luhn, plain
+from hfcore.identity import is_luhn, plain
 
 MAX_DEPTH = 5
 MAX_UNPACKED_BYTES = 200_000_000
 MIN_WORD = 4
 PNG = b"\x89PNG\r\n\x1a\n"
 _DATA_URI = re.compile(rb"data:[\w/+.\-]*(;[\w=\-]+)*?(;base64)?,([A-Za-z0-9+/=%_\-\s.~!*'()]{8,})")
+_DASH = "[-+\u2010-\u2015\u2212\ufe58\uff0d]"
 _NUMBER = re.compile(
-    r"(?<![\w.,/#+-])(?:(?:18|19|20)?\d{2}[ ./\-]?\d{2}[ ./\-]?\d{2})\s?[-+–−]?\s?\d{4}(?![\w%])"
+    rf"(?<![\w.,/#+-])(?:\d\d)?\d\d(?:[ ./-]?\d\d){{2}}\s?{_DASH}?\s?\d{{4}}(?![\w%])"
 )
 _PATH = re.compile(
-    r"(?<![\w.:/])/(?:home|root|Users|tmp|var|mnt|work|srv|opt)/[\w.\-]+|\b[A-Z]:\\[\w.\-]+|file:///\w"
+    r"(?<![\w.:/])/(?:home|root|Users|tmp|var|mnt|srv|opt)/[\w.\-]+|\b[A-Z]:\\[\w.\-]+|file:///\w"
 )
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """What is searched for. ``words`` in any case and notation, ``raw`` as bytes."""
+    """What is searched for: words in any case, pseudonyms, raw bytes, names of users and hosts."""
 
     words: tuple[str, ...] = ()
     pseudonyms: frozenset[str] = frozenset()
     raw: tuple[bytes, ...] = ()
-    people_and_machines: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def layers(content: bytes, depth: int = 0) -> Iterator[bytes]:
@@ -152,9 +154,7 @@ def _search_layer(layer: bytes, secrets: Secrets) -> set[str]:
         folded = each.casefold()
         if any(word.casefold() in folded for word in secrets.words if len(word) >= MIN_WORD):
             found.add("canary")
-        if any(
-            re.search(rf"(?<!\w){re.escape(w)}(?!\w)", each) for w in secrets.people_and_machines
-        ):
+        if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", each) for name in secrets.names):
             found.add("user or host name")
         if _PATH.search(each):
             found.add("path")
@@ -166,9 +166,11 @@ def _search_layer(layer: bytes, secrets: Secrets) -> set[str]:
 
 
 def _texts(layer: bytes) -> Iterator[str]:
-    """A layer as the texts that it may be: UTF-8 and UTF-16, with escapes resolved."""
+    """A layer as the texts that it may be: UTF-8, Latin-1 or UTF-16, with escapes resolved."""
     text = layer.decode("utf-8", errors="replace")
     yield text
+    if "\ufffd" in text:
+        yield layer.decode("latin-1")
     if "&" in text:
         yield html.unescape(text)
     if "%" in text:
@@ -194,6 +196,15 @@ def is_personal_number(text: str) -> bool:
         return False
     days = [digits[:8]] if len(digits) == 12 else [f"{c}{digits[:6]}" for c in ("19", "20")]
     return any(_is_day(each) for each in days)
+
+
+def _is_day(digits: str) -> bool:
+    """Whether eight digits are a day of 1850 to 2050; a coordination number has day + 60."""
+    year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:])
+    try:
+        return 1850 <= date(year, month, day - 60 * (day > 60)).year <= 2050
+    except ValueError:
+        return False
 
 
 def forms_of(words: Iterable[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ RATIO_STEP = 0.01
 SUM_STEP, LARGE_SUM_STEP, LARGE_SUM = 1_000, 10_000, 1_000_000
 FINE_MEAN_STEP, COARSE_MEAN_STEP = 100, 500
 TEXTS = ("metric", "variant", "group", "subgroup", "cause", "unit", "method")
-MAX_TEXT = 160
+MAX_TEXT, MAX_WORDS = 160, 4
 _CODE = r"[\w .,:;+<>=/()–…%&'-]*"
 _LONG_NUMBER = r"\d{6}[-+ ]?\d{4}|\d{8,}"
 
@@ -115,7 +115,7 @@ def rounded_means(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     """Rule 6: means need ``min_mean_n`` contributors; 100 kr, under ``fine_mean_n`` 500 kr.
 
     Months are rounded to halves. The smallest, the largest and the most common value are never
-    shown.
+    shown. Points of a monthly series are let through or not by rule 10.
     """
     if not is_kind(rows, "mean").any():
         return rows
@@ -124,7 +124,8 @@ def rounded_means(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
         [f"statistic={word}" for word in EXTREMES]
     )
     too_few = ~at_least(rows, publication.min_mean_n)
-    rows = withhold(rows, means & (too_few | is_extreme))
+    in_series = rows["month"].notna()
+    rows = withhold(rows, means & ((too_few & ~in_series) | is_extreme))
     return _rounded(rows, is_kind(rows, "mean"), _mean_step(rows, publication))
 
 
@@ -226,11 +227,13 @@ def no_single_units(rows: pd.DataFrame, publication: Publication) -> pd.DataFram
 def codes_only(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     """Rule 13: texts are short codes and names; anything else is taken out with its figure.
 
-    A text of more than one line, of more than 160 characters or with a long number is free text.
+    A text of more than one line, of more than four words or 160 characters, or with a long number
+    is free text; names of published figures may be longer.
     """
     bad = pd.Series(False, index=rows.index)
     for column in TEXTS:
         fits = rows[column].str.fullmatch(_CODE) & rows[column].str.len().le(MAX_TEXT)
+        fits &= rows[column].str.count(" ").lt(MAX_WORDS) | rows["kind"].eq("plain")
         odd = ~fits | rows[column].str.contains(_LONG_NUMBER)
         bad |= odd
         rows = rows.assign(**{column: rows[column].mask(odd, "")})

@@ -20,6 +20,7 @@ from typing import Any
 
 TEMPLATES = Path(__file__).with_name("templates")
 LANGUAGES = {"sv": "Svenska", "en": "English"}
+MAX_BYTES = 1_500_000
 # What Python says of an object that has no text of its own, such as <Axes: >.
 OBJECT = re.compile(r"\[?<[A-Za-z_][\w.]*( object at|:| size).*>\]?", re.DOTALL)
 

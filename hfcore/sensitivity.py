@@ -22,7 +22,7 @@ from hfcore.alternatives import (
     without_the_extreme,
 )
 from hfcore.changes import PLACEBO_WINDOWS, WINDOWS, contrast_row, without_departed
-from hfcore.errors import MetricInputError
+from hfcore.errors import MetricInputError, UsageError
 from hfcore.price_index import in_fixed_prices
 from hfcore.schema import build_results
 from hfcore.study import Study
@@ -104,13 +104,21 @@ def _altered(
     panels = {
         "with_moves": panel,
         "winsorised": known.assign(amount_sek=known["amount_sek"].clip(upper=WINSOR_SEK)),
-        "fixed_prices": in_fixed_prices(known, cohort, study.price_year),
+        "fixed_prices": _in_fixed_prices(known, cohort, study),
     }
     samples = {
         name: build_sample(each, cohort, study, WINDOWS[window]) for name, each in panels.items()
     }
     samples["trimmed"] = _trimmed(build_sample(known, cohort, study, WINDOWS[window]))
     return [_row(name, default(own), own, study) for name, own in samples.items()]
+
+
+def _in_fixed_prices(panel: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The panel in the prices of the study's year; all unknown where the index does not reach."""
+    try:
+        return in_fixed_prices(panel, cohort, study.price_year)
+    except UsageError:
+        return panel.assign(amount_sek=np.nan)
 
 
 def _trimmed(sample: Sample) -> Sample:

@@ -69,7 +69,7 @@ def incidence_by_group(
     Returns
     -------
     One row a group (``subgroup`` ``dimension=value``), cause and month 0 … horizon; ``too_few``
-    and null where the group has fewer than ``min_households_arm`` households.
+    and null where the group has fewer than ``min_households_group`` households.
 
     Notes
     -----
@@ -84,7 +84,7 @@ def incidence_by_group(
         dimension, _, value = name.partition("=")
         group = stays.loc[labels[dimension].eq(value)]
         rows = incidence_rows(group, study.causes, months).assign(subgroup=name)
-        parts.append(_gated(rows, len(group) >= study.definitions.min_households_arm))
+        parts.append(_gated(rows, len(group) >= study.definitions.min_households_group))
     rows = pd.concat(parts, ignore_index=True).assign(group="participant", variant=variant)
     return build_results(rows, metric="cumulative_incidence", unit="share", method="aalen_johansen")
 

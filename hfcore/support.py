@@ -163,7 +163,9 @@ def support_effect(
     fade about as fast as they build. Families enter at a peak of need: a base of month −1 or a
     plain before–after would count the fall from that peak as an effect. Months after a household
     moved or died are unknown, not zero. HC2 errors with Bell–McCaffrey degrees of freedom, by
-    household; under 20 participants Welch's interval unadjusted; under 5 nothing.
+    household; under 20 participants Welch's interval unadjusted; under 5 nothing. Where only the
+    participants' departures are recorded, controls that left stay in with zeros, which hides
+    savings rather than invents them; the sensitivity variant ``with_moves`` shows the other way.
 
     References
     ----------

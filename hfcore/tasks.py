@@ -210,7 +210,10 @@ def _render(run: Run, task: Task) -> dict[str, str]:
     """Write the task's page; return what the task wrote, with hashes."""
     notebook = run.folder / f"{task.executed}.ipynb"
     page = notebook.with_suffix(".html")
-    write_text(page, rendering.render_notebook(notebook, _page(run, task)))
+    text = rendering.render_notebook(notebook, _page(run, task))
+    if task.is_public and len(text.encode()) > rendering.MAX_BYTES:
+        raise UsageError("The page is larger than 1.5 MB: show fewer or smaller figures.")
+    write_text(page, text)
     results = run.folder / "results" / f"municipality={task.municipality}" / f"{task.name}.parquet"
     written = [notebook, page] + ([results] if results.exists() else [])
     return {path.relative_to(run.folder).as_posix(): file_hash(path) for path in written}

@@ -53,7 +53,6 @@ __all__ = [
     "support_time_at_closure",
 ]
 
-MIN_SHARE_AT_RISK = 0.1
 _NEEDED = ("group", "observed_months", "closure_reason", "closure_assessment", "record_key")
 
 
@@ -137,7 +136,7 @@ def restricted_time(cohort: pd.DataFrame, study: Study, variant: str = "default"
     One row a horizon (``month``): ``restricted_mean`` for participants and ``months_lost`` by
     cause, also for controls where the cause is recorded for them. Mean and losses add up to the
     horizon. Horizons are the measurement points and the study's horizon. Null and ``too_few``
-    where fewer than the declared least number of households (or a tenth) are still at risk.
+    where fewer than the declared least number or share of the households are still at risk.
 
     Notes
     -----
@@ -189,7 +188,8 @@ def _time_rows(stays: pd.DataFrame, study: Study) -> pd.DataFrame:
 def _judged(rows: pd.DataFrame, counts: EventCounts, horizon: int, study: Study) -> pd.DataFrame:
     """Add intervals, or say that too few are still at risk at the horizon."""
     at_risk = int(event_times.at_risk_at(counts, [horizon])[0])
-    least = max(study.definitions.min_households_interval, MIN_SHARE_AT_RISK * counts.n)
+    definitions = study.definitions
+    least = max(definitions.min_households_interval, definitions.min_share_at_risk * counts.n)
     allowed = at_risk >= least
     ends = intervals.estimate_t(rows["estimate"], rows["error"], counts.n - 1)
     low, high = (np.clip(end, 0, horizon) for end in ends)

@@ -18,7 +18,7 @@ from typing import Any
 
 from hfcore.packages import RefusedFileError, SheetMarks, look_into
 
-MAX_MEMORY_BYTES = 3_000_000_000
+MAX_MEMORY_BYTES = 2_000_000_000
 MAX_SECONDS = 120
 _PERSONAL_NUMBER = re.compile(r"\d{6,8}[-+]?\d{4}")
 

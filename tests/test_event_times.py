@@ -1,4 +1,4 @@
-"""Curves on arrays: by hand, their properties, edges and error texts (R's numbers: trajectories)."""
+"""Curves on arrays: by hand, their properties, edges and error texts."""
 
 from __future__ import annotations
 

@@ -330,7 +330,7 @@ def test_the_rest_of_the_tables(raw):
         "fidelity": 1,
     }
     assert tables["contacts"]["coordinated_plan"].tolist() == [True, pd.NA]
-    assert [list(each) for each in tables["measures"]["requires"]] == [["health", "swedish"], []]
+    assert [list(each) for each in tables["measures"]["requires"]] == [[], ["health", "swedish"]]
     assert tables["budget"]["fte"].isna().tolist() == [True, False]
 
 

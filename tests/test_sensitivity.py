@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -172,6 +174,13 @@ def test_what_the_numbers_do_not_allow_is_not_available(n, controls):
     left = rows.loc[rows["status"].ne("not_available")]
     assert set(left["variant"]) == ({"before_after"} if n == 9 else set())
     assert rows.loc[rows["status"].eq("not_available"), "estimate"].isna().all()
+
+
+def test_without_a_price_index_only_fixed_prices_are_missing():
+    panel, cohort = made_up()
+    later = replace(study(), price_year=2050)
+    rows = support_effect_sensitivity(panel, cohort, later).set_index("variant")
+    assert rows.index[rows["status"].eq("not_available")].tolist() == ["fixed_prices"]
 
 
 def test_few_pairs_get_the_exact_interval():
