@@ -36,8 +36,9 @@ seconds <- system.time({{
   fit <- survfit(Surv(months, status) ~ 1, conf.type = "log-log")
   told <- summary(fit, times = 0:{horizon} + .5, extend = TRUE)
 }})[["elapsed"]]
-cat(sprintf('{{"seconds": %.4f, "peak_mb": %.1f, "start_mb": %.1f, "estimate": [%s], "error": [%s]}}',
-  seconds, sum(gc()[, 6]), start,
+cat(sprintf('{{"seconds": %.4f, "peak_mb": %.1f, ', seconds, sum(gc()[, 6])))
+cat(sprintf('"start_mb": %.1f, ', start))
+cat(sprintf('"estimate": [%s], "error": [%s]}}',
   paste(sprintf("%.15g", told$pstate[, 2]), collapse = ","),
   paste(sprintf("%.15g", told$std.err[, 2]), collapse = ",")))
 """
@@ -80,7 +81,7 @@ def hfcore_side(stays: np.ndarray) -> dict:
     seconds = time.perf_counter() - start
     start = time.perf_counter()
     counts = event_times.count_events(stays[0], stays[1], len(REASONS))
-    share, error = event_times.aalen_johansen(counts)
+    _, error = event_times.aalen_johansen(counts)
     bare = time.perf_counter() - start
     told = rows.loc[rows["cause"].eq("self_sufficiency"), "estimate"]
     at = event_times.at_times(counts, error, np.arange(HORIZON + 1))[:, 0]

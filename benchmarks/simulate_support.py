@@ -183,6 +183,7 @@ def run_cell(
         low, high = found.interval()
         after = amounts.loc[:, 1:12].mean(axis=1)
         last = after - amounts[-1]
+        own = (after - amounts.loc[:, -3:-1].mean(axis=1))[is_treated]
         rows.append(
             {
                 "estimate": found.estimate,
@@ -192,7 +193,7 @@ def run_cell(
                 "peak": amounts.loc[is_treated, -1].mean() - amounts.loc[~is_treated, -1].mean(),
                 "true": true.mean(),
                 "raw": after[is_treated].mean() - after[~is_treated].mean(),
-                "before_after": change[is_treated].mean(),
+                "before_after": own.mean(),
                 "last_month": last[is_treated].mean() - last[~is_treated].mean(),
             }
         )
@@ -248,7 +249,9 @@ def as_markdown(table: pd.DataFrame, seed: int) -> str:
             "is the size where the effect is 0 and the power elsewhere. Monte-Carlo standard error "
             f"of a coverage of 95 %: {error:.1f} percentage points. `entry_peak`: how much more "
             "participants are paid than controls in the month before the start. The last three "
-            "columns are the biases of what is often done instead. `permanent` and `sudden` are "
+            "columns are the biases of what is often done instead: participants minus controls "
+            "after the start, participants after minus the three months before, and the change "
+            "since the month before. `permanent` and `sudden` are "
             "stress cases outside the design's assumption.",
             "",
             *lines,

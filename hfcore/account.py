@@ -27,8 +27,19 @@ def read_account(folder: Path) -> dict:
         return {}
 
 
+def forget_states(account: dict, codes: list[str]) -> dict:
+    """The account as it must stand while tables are exchanged: these are not to be relied on."""
+    kept = {code: state for code, state in account.get("states", {}).items() if code not in codes}
+    return account | {"states": kept} if account else {}
+
+
 def build_account(
-    before: dict, done: list[Intake], study: Study, key: Key, problems: list[Problem]
+    before: dict,
+    done: list[Intake],
+    study: Study,
+    key: Key,
+    problems: list[Problem],
+    states: dict[str, str],
 ) -> dict:
     """The account of this drop, with what is known of municipalities not taken in this time."""
     others = set(study.codes) - {each.municipality for each in done}
@@ -49,6 +60,7 @@ def build_account(
         "study": study.name,
         "key_fingerprint": key.fingerprint,
         "key_is_simulated": key.is_simulated,
+        "states": dict(sorted((before.get("states", {}) | states).items())),
         "tables": sorted(counts, key=lambda row: (row["municipality"], row["table"])),
         "rules": _rule_counts(ordered),
         "problems": ordered,

@@ -48,7 +48,7 @@ class Sample:
 
     ``change`` is window minus base; ``after`` the mean of the window; ``late_base`` the mean of
     the base's last three months, ``early_base`` of those before them, ``last_month`` its last
-    month; ``key`` the record key.
+    month; ``baseline`` the mean of the study's baseline months; ``key`` the record key.
     """
 
     change: np.ndarray
@@ -59,6 +59,7 @@ class Sample:
     late_base: np.ndarray
     early_base: np.ndarray
     last_month: np.ndarray
+    baseline: np.ndarray
 
     def subset(self, kept: np.ndarray) -> Sample:
         """The sample with some of its households."""
@@ -82,6 +83,7 @@ def build_sample(
         "late_base": (max(first, last - 2), last),
         "early_base": (first, last - 3),
         "last_month": (last, last),
+        "baseline": (-study.definitions.baseline_months, -1),
     }
     means = {
         name: amounts.reindex(columns=range(low, high + 1)).mean(axis=1).to_numpy()[whole]
@@ -117,8 +119,9 @@ def _plain(field: str, method: str, minus: str = "") -> Callable[[Sample], Estim
 
 
 def before_after(sample: Sample) -> Estimate:
-    """The participants' own change, with nobody to compare: what a plain before–after says."""
-    own = sample.change[sample.is_treated]
+    """Participants after minus their own baseline months: what a plain before–after says."""
+    own = (sample.after - sample.baseline)[sample.is_treated]
+    own = own[~np.isnan(own)]
     if len(own) < _MIN_ARM:
         return NONE, "before_after"
     fitted = robust_coefficient(own, np.ones((len(own), 1)), 0)

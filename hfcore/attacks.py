@@ -1,8 +1,8 @@
 """What a reader would try on each protected figure, one attack a rule of disclosure control.
 
-An attack takes ``judged`` rows (protected rows with the true numbers behind them where the exact
-results are at hand) and returns which of them give too much away. None of them uses the rules of
-``hfcore.disclosure``: an attack must find what a missing rule lets through.
+An attack takes rows that ``hfcore.audit.judged`` made (protected ones with the true numbers behind
+them where the exact results are at hand) and returns which of them give too much away. None of
+them uses the rules of ``hfcore.disclosure``: an attack must find what a missing rule lets through.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ import pandas as pd
 
 from hfcore.breakdowns import partition_column
 from hfcore.curve_steps import FALLING, SINGLE_SHARE_MONTH
-from hfcore.protection import KIND_OF
 from hfcore.publication_rules import EXTREMES, SINGLE_UNITS
-from hfcore.schema import INSIDE_DTYPES
 from hfcore.study import Publication
 
 Attack = Callable[[pd.DataFrame, Publication], pd.Series]
@@ -30,23 +28,6 @@ UNMOVED_SHARE, UNMOVED_LEAST = 0.6, 10
 _SEK = ("sek", "sek_per_month")
 _FREE_TEXT = re.compile(r"[\n\r\t]|@\w|\w@|https?:|\d{6}[-+ ]?\d{4}|(?:\S+ ){4}\S")
 _FORMULA = re.compile(r"[=+\-@\t\r]")
-
-
-def judged(protected: pd.DataFrame, exact: pd.DataFrame | None) -> pd.DataFrame:
-    """Protected rows with kind and, where there are exact results, the truth behind each.
-
-    ``true_n``, ``true_events``, ``true_at_risk`` and the inside columns are null for rows that
-    have no exact counterpart (merged categories).
-    """
-    kind = protected["metric"].map(KIND_OF).fillna("unknown").astype("str")
-    rows = protected.reset_index(drop=True).assign(kind=kind.to_numpy())
-    rows = rows.assign(subgroup=rows["subgroup"].str.removeprefix("'"))
-    if exact is None:
-        empty = dict.fromkeys([*TRUE.values(), *INSIDE_DTYPES], np.nan)
-        return rows.assign(**empty)
-    inside = exact[[*KEYS, "method", *TRUE, *INSIDE_DTYPES]].rename(columns=TRUE)
-    inside = inside.drop_duplicates([*KEYS, "method"])
-    return rows.merge(inside, on=[*KEYS, "method"], how="left")
 
 
 def _is_shown(rows: pd.DataFrame, *kinds: str) -> pd.Series:
@@ -117,7 +98,8 @@ def small_breakdowns(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     size = _size(rows).loc[parts]
     size = size.where(rows["kind"].eq("share").loc[parts], total)
     # Merged parts have no truth behind them: their shown numbers may be off by the noise.
-    slack = cells * publication.noise_max * rows["true_n"].isna().loc[parts]
+    is_merged = rows["true_n"].isna().loc[parts].groupby(keyed, dropna=False).transform("any")
+    slack = cells * publication.noise_max * is_merged
     bad = (size + slack).lt(publication.min_breakdown_n)
     bad |= ((total + slack) / cells).lt(publication.min_mean_cell)
     return (bad & cells.gt(1)).reindex(rows.index, fill_value=False)

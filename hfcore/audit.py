@@ -13,35 +13,34 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hfcore import reconstruction, store
-from hfcore.attacks import ATTACKS, KEYS, judged
+from hfcore.attacks import ATTACKS, KEYS, TRUE
 from hfcore.errors import TableAbsentError
 from hfcore.leaks import Secrets, forms_of, search
+from hfcore.protection import KIND_OF
 from hfcore.publication_rules import TEXTS
+from hfcore.schema import INSIDE_DTYPES
 from hfcore.study import Publication, Study
 
 COLUMNS = ["attack", "rule", "where", "found"]
-PUBLIC_FOLDERS = ("site", "site.new", "protected", "public")
-INSIDE_FOLDERS = ("tables", "results", "inside", "releases")
+PUBLIC_FOLDERS = ("site", "site.new", "protected")
+RENDERED = "public"
 VECTOR_SUFFIXES = (".svg", ".pdf", ".eps", ".ps")
 CANARIES = "canaries.txt"
 COMMON_NAMES = ("root", "user", "runner", "localhost", "jupyter")
-_MAX_PLACES = 5
 
 
-def audit_study(
-    study_name: str, canaries: Sequence[str] = (), site: Path | None = None
-) -> pd.DataFrame:
-    """Attack what a study would publish.
+def audit_study(study_name: str, canaries: Sequence[str] = ()) -> pd.DataFrame:
+    """Attack what a study would publish: ``site.new`` where one waits, else ``site``.
 
     Parameters
     ----------
     study_name : whose ``processed`` folder is attacked, with the exact results as the truth.
     canaries : texts of the raw files that may stand nowhere, besides those that
         ``raw/<study>/canaries.txt`` lists, one a line.
-    site : a site that is not in its place yet.
 
     Returns
     -------
@@ -53,7 +52,7 @@ def audit_study(
     parts = []
     if protected is not None:
         parts.append(audit_rows(protected, study, exact, _last_release(folder)))
-    parts.append(audit_files(folder, study, canaries, site))
+    parts.append(audit_files(folder, study, canaries))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -87,6 +86,23 @@ def audit_rows(
     return pd.DataFrame(found, columns=COLUMNS)
 
 
+def judged(protected: pd.DataFrame, exact: pd.DataFrame | None) -> pd.DataFrame:
+    """Protected rows with kind and, where there are exact results, the truth behind each.
+
+    ``true_n``, ``true_events``, ``true_at_risk`` and the inside columns are null for rows that
+    have no exact counterpart (merged categories).
+    """
+    kind = protected["metric"].map(KIND_OF).fillna("unknown").astype("str")
+    rows = protected.reset_index(drop=True).assign(kind=kind.to_numpy())
+    rows = rows.assign(subgroup=rows["subgroup"].str.removeprefix("'"))
+    if exact is None:
+        empty = dict.fromkeys([*TRUE.values(), *INSIDE_DTYPES], np.nan)
+        return rows.assign(**empty)
+    inside = exact[[*KEYS, "method", *TRUE, *INSIDE_DTYPES]].rename(columns=TRUE)
+    inside = inside.drop_duplicates([*KEYS, "method"])
+    return rows.merge(inside, on=[*KEYS, "method"], how="left")
+
+
 def _told(bad: pd.DataFrame, rule: int, name: str) -> list[tuple[str, int, str, str]]:
     """One finding a metric and municipality, with how many figures."""
     found = []
@@ -117,20 +133,25 @@ def _last_release(folder: Path) -> tuple[pd.DataFrame, int] | None:
     return pd.read_parquet(kept[-1]), age
 
 
-def audit_files(
-    folder: Path, study: Study, canaries: Sequence[str] = (), site: Path | None = None
-) -> pd.DataFrame:
+def audit_files(folder: Path, study: Study, canaries: Sequence[str] = ()) -> pd.DataFrame:
     """Search every byte that is published, and canaries in all that hfcore writes of a run."""
     secrets = _secrets(folder, study, canaries)
     # Inside files may hold pseudonyms and paths; names and personal numbers stand nowhere.
     inside = replace(secrets, pseudonyms=frozenset(), names=())
     found: list[tuple[str, int, str, str]] = []
+    replaced = folder / "site" if (folder / "site.new").exists() else None
     for path in _files(folder):
-        is_public = path.relative_to(folder).parts[0] in PUBLIC_FOLDERS
+        if replaced in path.parents:
+            continue
+        is_public = _is_public(path, folder)
         found += _file_findings(path, folder, secrets if is_public else inside, is_public)
-    for path in _files(site) if site is not None else ():
-        found += _file_findings(path, site, secrets, True)
     return pd.DataFrame(found, columns=COLUMNS)
+
+
+def _is_public(path: Path, folder: Path) -> bool:
+    """Whether a file is or becomes part of what is published: pages rendered for it too."""
+    first = path.relative_to(folder).parts[0]
+    return first in PUBLIC_FOLDERS or (first == RENDERED and path.suffix == ".html")
 
 
 def _files(folder: Path) -> Iterable[Path]:

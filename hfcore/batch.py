@@ -1,7 +1,8 @@
 """A study's run: what is executed in what order, by how many workers, and what becomes of it.
 
-Analysis notebooks → protected results → reports and overview → site. What is done and unchanged
-is not done again; a failure stops only its own notebook.
+Each municipality's notebooks → those of the whole study → protected results → reports and
+overview → site. What is done and unchanged is not done again; a failure stops only its own
+notebook.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ def run_study(
         journal.keep_only({task.key for task in known})
         run = Run(study, folder, journal, Outcome(), tuple(languages), force)
         try:
-            inside, public = ([t for t in tasks if t.is_public is kind] for kind in (False, True))
-            _execute(run, inside, workers, progress)
+            own, whole, public = ([t for t in tasks if t.stage == stage] for stage in range(3))
+            _execute(run, own, workers, progress)
+            _execute(run, whole, workers, progress)
             if not inside_only:
                 publishing.protect_results(run)
                 _execute(run, public, workers, progress)

@@ -12,6 +12,13 @@ from hfcore.schema import OWNER_COLUMNS
 from hfcore.study import Publication
 
 TRANSITION = "transition="
+# Closure reasons that are told together where there are too few to tell each.
+REASON_FAMILIES = (
+    ("work", "subsidised_work", "sheltered_work"),
+    ("studies", "social_insurance"),
+    ("moved", "transferred", "deceased"),
+    ("cohabiting", "stopped_applying", "other"),
+)
 _ADDED = ("n_events", "key_events")
 
 
@@ -19,7 +26,8 @@ def merge_categories(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     """Rule 2: parts of a group are told apart only where there are enough of them.
 
     The group must have ``min_breakdown_n`` true members and its parts ``min_mean_cell`` on
-    average; else the last categories become one (quarters become half-years, then years). Where
+    average; else the last categories become one (quarters become half-years, then years, and
+    closure reasons families of reasons). Where
     even two are too many, and for transitions between plans, the breakdown is withheld.
     """
     column = partition_column(rows)
@@ -64,7 +72,22 @@ def _merge_one(cells: pd.DataFrame, publication: Publication) -> pd.DataFrame:
         return withhold(cells, pd.Series(True, index=cells.index))
     if cells["subgroup"].iloc[0].startswith("quarter="):
         return _merge_quarters(cells, allowed)
+    if cells["subgroup"].iloc[0].startswith("reason="):
+        cells = _added(cells, _families(cells))
+        return cells if len(cells) <= allowed else _merge_last(cells, allowed, publication)
     return _merge_last(cells, allowed, publication)
+
+
+def _families(cells: pd.DataFrame) -> pd.Series:
+    """Each reason's family of those that occur in the breakdown, as the label of the merged."""
+    reasons = cells["subgroup"].str.removeprefix("reason=")
+    there = set(reasons)
+    label = {
+        reason: "reason=" + "+".join(each for each in family if each in there)
+        for family in REASON_FAMILIES
+        for reason in family
+    }
+    return reasons.map(label).fillna(cells["subgroup"])
 
 
 def _size(cells: pd.DataFrame) -> float:

@@ -180,7 +180,7 @@ def informative(x: np.ndarray, treated: np.ndarray) -> np.ndarray:
 def gate(n_treated: int, n_control: int, definitions: Definitions) -> str:
     """The status that the numbers of households allow: ok, too_few or not_available.
 
-    >>> [gate(n, 60, Definitions()) for n in (0, 19, 20)]
+    >>> [gate(n, 60, Definitions(min_households_arm=20)) for n in (0, 19, 20)]
     ['not_available', 'too_few', 'ok']
     """
     if min(n_treated, n_control) == 0:

@@ -75,8 +75,9 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
             problem(rule, text.file, sheet=text.sheet, column=harmless(column), rows=rows)
         )
     read = len(text.rows) + text.stopped["row"].nunique()
-    cells = text.rows.apply(lambda column: column.str.strip()) if len(text.rows) else text.rows
-    cells = cells.mask(cells.isin(source.nulls)) if len(cells) else cells
+    cells = pd.DataFrame(
+        {name: _cell_texts(text.rows[name], source.nulls) for name in text.rows}, text.rows.index
+    )
     cells = without_totals(cells, source, desk)
     rows = _typed_rows(cells, source, study, desk)
     rows = desk.left(_with_options(rows, cells, source, desk))
@@ -84,6 +85,12 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
     problems = [_placed(each, source.table, municipality) for each in desk.problems]
     stopped = pd.concat(desk.stopped, ignore_index=True)
     return Cleaned(source.table, text.file, text.sheet, desk.left(rows), stopped, problems, read)
+
+
+def _cell_texts(column: pd.Series, nulls: tuple[str, ...]) -> pd.Series:
+    """The texts of a column without blanks around them, null where the mapping says so."""
+    stripped = column.str.strip()
+    return stripped.mask(stripped.isin(nulls))
 
 
 def _placed(found: Problem, table: str, municipality: str) -> Problem:
@@ -148,21 +155,32 @@ def _typed_column(
     desk: Desk,
 ) -> pd.Series:
     parse = _parser(name, kind, given, source, study)
-    places, distinct = pd.factorize(texts)
-    parsed = parse(pd.Series(distinct, dtype="str"))
-    values = parsed.values.reindex([*range(len(distinct)), -1]).take(places)
-    values = values.set_axis(texts.index).astype(DTYPES[kind.kind])
+    parsed = parse(texts) if kind.kind == "float" else _by_distinct(parse, texts)
+    values = parsed.values.astype(DTYPES[kind.kind])
     is_bad = values.isna() & texts.notna()
     words = _words(kind, given, source, study, name)
     desk.note(BAD_RULE[kind.kind], given.header, texts.index[is_bad], **words)
     for rule, marks in parsed.warnings.items():
-        marked = marks.reindex([*range(len(distinct)), -1], fill_value=False).take(places)
-        desk.note(rule, given.header, texts.index[marked.to_numpy(dtype=bool)])
+        desk.note(rule, given.header, texts.index[marks.to_numpy(dtype=bool)])
     if kind.kind == "list":
         values = values.where(texts.notna(), pd.Series([[] for _ in texts], texts.index))
     if kind.minimum is not None:
         desk.note("E-RANGE", given.header, texts.index[(values < kind.minimum).fillna(False)])
     return values
+
+
+def _by_distinct(parse: Callable[[pd.Series], Parsed], texts: pd.Series) -> Parsed:
+    """Parse each distinct text once."""
+    places, distinct = pd.factorize(texts)
+    parsed = parse(pd.Series(distinct, dtype="str"))
+    rows = [*range(len(distinct)), -1]
+    values = parsed.values.reindex(rows).take(places).set_axis(texts.index)
+    warnings = {
+        rule: marks.reindex(rows, fill_value=False).take(places).set_axis(texts.index)
+        for rule, marks in parsed.warnings.items()
+        if marks.any()
+    }
+    return Parsed(values, warnings)
 
 
 def _parser(

@@ -1,4 +1,4 @@
-"""The command line: ``hfcore demo | ingest | check | run | claims``.
+"""The command line: ``hfcore demo | ingest | check | run | audit | claims``.
 
 Results go to standard output, everything else to standard error. Imports that take time stand in
 the commands that need them.
@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from hfcore.errors import HfcoreError, PartlyDoneError, RawDataError, UsageError, as_list
+from hfcore.errors import HfcoreError, LeakError, PartlyDoneError, RawDataError, UsageError, as_list
 
 LATER_OPTIONS = {
     "--scheduler": "hfcore cannot use a cluster: leave out --scheduler, and --workers sets how "
@@ -59,6 +59,30 @@ Codes = Annotated[
 KeyFile = Annotated[
     Path | None, typer.Option("--key-file", metavar="FILE", help="The key that makes pseudonyms.")
 ]
+
+
+@app.command(epilog="Example: hfcore demo nation --municipalities 290 --households 60 --seed 1")
+def demo(
+    study: Study,
+    municipalities: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Municipalities beyond its own.")
+    ] = None,
+    households: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Participants in each; controls × 3.")
+    ] = None,
+    effect: Annotated[
+        float | None, typer.Option(metavar="SEK", help="True effect per household and month.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, other households.")] = 1,
+    clean: Annotated[bool, typer.Option("--clean", help="Without the mess of real files.")] = False,
+    data: Data = None,
+) -> None:
+    """Simulate a study's raw files; the bundled ones are hela-familjen and hasky."""
+    _use_data(data)
+    from hfcore.demo import write_demo
+    from hfcore.store import data_root
+
+    print(write_demo(study, data_root() / "raw", municipalities, households, effect, seed, clean))
 
 
 @app.command(epilog="Example: hfcore ingest hela-familjen --municipality 1290")
@@ -129,6 +153,19 @@ def run(
     if outcome.failures:
         count = len(outcome.failures)
         raise PartlyDoneError(f"{count} failed; the rest is done.\n{as_list(outcome.failures)}")
+
+
+@app.command(epilog="Example: hfcore audit hela-familjen")
+def audit(study: Study, data: Data = None) -> None:
+    """Attack what would be published; print what leaks."""
+    _use_data(data)
+    from hfcore.audit import audit_study
+
+    found = audit_study(study)
+    if len(found):
+        print(found.to_csv(index=False, sep="\t", lineterminator="\n"), end="")
+        raise LeakError(f"{len(found)} leaks were found: nothing of this may be published.")
+    _say("No leak was found.")
 
 
 @app.command(epilog="Example: hfcore claims data/raw/published_figures.csv")

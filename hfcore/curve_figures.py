@@ -1,4 +1,4 @@
-"""Figures over months: curves of closures, states, monthly support and its difference."""
+"""Figures of closures over months: curves by cause, and what has become of the families."""
 
 from __future__ import annotations
 
@@ -6,46 +6,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from hfcore.dot_rows import draw_dots, row_axes
 from hfcore.drawing import (
     DASHES,
-    GREY,
-    GROUP_STYLE,
     INK,
-    PALE,
     PALETTE,
     at_risk_row,
+    floats,
     label_ends,
     month_axis,
     new_axes,
-    number_axis,
     percent_axis,
+    shown_rows,
     styled,
     title,
 )
-from hfcore.formats import label, money, percent, subgroup_label
+from hfcore.formats import label, percent
 from hfcore.texts import text
 
 STATE_FILLS = ("#0b3c5d", "#5f8fb0", "#333333", "#9dbf9e", "#c7c7c7", "#e0d6b0", "#8a7a66")
 _HATCHES = ("", "//", "", "..", "\\\\", "", "xx")
-
-
-def _shown(rows: pd.DataFrame, metric: str, group: str | None = None) -> pd.DataFrame:
-    """Rows of a metric that have a month and a figure, in the order of months."""
-    kept = rows.loc[rows["metric"].eq(metric) & rows["month"].notna() & rows["estimate"].notna()]
-    if group is not None:
-        kept = kept.loc[kept["group"].eq(group)]
-    return kept.sort_values("month", kind="stable")
-
-
-def _floats(rows: pd.DataFrame, column: str) -> np.ndarray:
-    return rows[column].to_numpy(dtype="float64", na_value=np.nan)
-
-
-def _gaps(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the months that are missing between the first and the last, as gaps."""
-    months = range(int(rows["month"].min()), int(rows["month"].max()) + 1)
-    filled = rows.set_index("month").reindex(pd.Index(months, name="month"))
-    return filled.reset_index()
 
 
 @styled
@@ -57,18 +37,21 @@ def plot_cumulative_incidence(
     Parameters
     ----------
     rows : ``cumulative_incidence`` rows, exact or protected; causes without a curve are left out,
-        a cause with one month only is drawn as a point with its interval.
+        a cause with one month only is drawn as a point with its interval; where all have only
+        one, as rows of dots.
     group : whose curves.
 
     Returns
     -------
     The axes; those given, or of a new figure.
     """
+    shown = shown_rows(rows, "cumulative_incidence", group)
+    if len(shown) and shown["month"].nunique() == 1:
+        return _shares_at_one_month(shown, language, ax)
     ax = new_axes(ax)
-    shown = _shown(rows, "cumulative_incidence", group)
     last = int(rows.loc[rows["metric"].eq("cumulative_incidence"), "month"].max())
     ax.set_ylim(0, _top(shown))
-    month_axis(ax, [0, max(last, 1)], text("axes", "months_since_start", language), language)
+    month_axis(ax, [0, last + 1], text("axes", "months_since_start", language), language)
     percent_axis(ax.yaxis, language)
     named: dict[float, list[tuple[float, str, str]]] = {}
     for place, cause in enumerate(dict.fromkeys(rows.loc[rows["cause"].ne(""), "cause"])):
@@ -76,7 +59,8 @@ def plot_cumulative_incidence(
         if len(curve):
             colour = PALETTE[place % len(PALETTE)]
             _draw_curve(ax, curve, colour, DASHES[place % len(DASHES)])
-            end, share = float(curve["month"].iloc[-1]), float(curve["estimate"].iloc[-1])
+            share, is_step = float(curve["estimate"].iloc[-1]), len(curve) > 1
+            end = float(curve["month"].iloc[-1]) + is_step
             words = f"{label('causes', cause, language)} {percent(share, language)}"
             named.setdefault(end, []).append((share, words, colour))
     for end, names in named.items():
@@ -85,20 +69,40 @@ def plot_cumulative_incidence(
     return title(ax, text("axes", "share_of_families", language))
 
 
+def _shares_at_one_month(shown: pd.DataFrame, language: str, ax: Axes | None) -> Axes:
+    """Too few closures for a curve: the share of each cause at the one month that is shown."""
+    ax = row_axes(ax, len(shown))
+    names = [label("causes", cause, language) for cause in shown["cause"]]
+    draw_dots(ax, shown, names, language, [True] * len(shown))
+    ax.set_xlim(left=0)
+    month = text("words", "after_months", language, month=int(shown["month"].iloc[0]))
+    return title(ax, f"{text('axes', 'share_of_families', language)}, {month}")
+
+
 def _top(shown: pd.DataFrame) -> float:
     highest = shown[["estimate", "ci_high"]].max().max() if len(shown) else 0
     return min(1.0, max(0.2, float(highest) * 1.08)) if pd.notna(highest) else 1.0
 
 
 def _draw_curve(ax: Axes, curve: pd.DataFrame, colour: str, dash: object) -> None:
-    months, share = _floats(curve, "month"), _floats(curve, "estimate")
-    low, high = _floats(curve, "ci_low"), _floats(curve, "ci_high")
+    months, share = floats(curve, "month"), floats(curve, "estimate")
+    low, high = floats(curve, "ci_low"), floats(curve, "ci_high")
     if len(curve) == 1:
         ax.vlines(months, low, high, color=colour, linewidth=1.2)
         ax.plot(months, share, marker="o", color=colour)
         return
+    months, share, low, high = through_last_month(months, share, low, high)
     ax.step(months, share, where="post", color=colour, linestyle=dash)
     ax.fill_between(months, low, high, step="post", color=colour, alpha=0.10, linewidth=0)
+
+
+def through_last_month(months: np.ndarray, *steps: np.ndarray) -> list[np.ndarray]:
+    """Months and the steps over them, the last step drawn to the end of its month.
+
+    >>> [each.tolist() for each in through_last_month(np.array([0, 1]), np.array([0.0, 0.2]))]
+    [[0, 1, 2], [0.0, 0.2, 0.2]]
+    """
+    return [np.append(months, months[-1] + 1), *(np.append(each, each[-1]) for each in steps)]
 
 
 def _risk_row(ax: Axes, shown: pd.DataFrame, language: str) -> None:
@@ -123,9 +127,10 @@ def plot_still_in(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = No
     The axes. The line between closed and still taking part carries its interval.
     """
     ax = new_axes(ax)
-    shown = _shown(rows, "cumulative_incidence", "participant")
-    still = _shown(rows, "still_in_intervention")
-    months = np.arange(int(rows["month"].max()) + 1)
+    shown = shown_rows(rows, "cumulative_incidence", "participant")
+    still = shown_rows(rows, "still_in_intervention")
+    last = pd.concat([shown["month"], still["month"]]).max()
+    months = np.arange(int(last if pd.notna(last) else 0) + 2)
     closed_to = _stacked(shown, months)
     if len(still):
         closed_to |= _unnamed(closed_to, 1 - _held(still, months))
@@ -188,101 +193,7 @@ def _draw_still(ax: Axes, still: pd.DataFrame, closed: np.ndarray) -> None:
     """The border between closed and still taking part, with the interval of the latter."""
     ax.step(np.arange(len(closed)), closed, where="post", color=INK, linewidth=1.6)
     if len(still) > 1:
-        for end in ("ci_low", "ci_high"):
-            line = {"where": "post", "color": INK, "linewidth": 0.8, "linestyle": ":"}
-            ax.step(_floats(still, "month"), 1 - _floats(still, end), **line)
-
-
-@styled
-def plot_support_mean(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = None) -> Axes:
-    """Mean monthly support of each group around the start, with bands; gaps where too few.
-
-    Parameters
-    ----------
-    rows : ``support_mean`` rows, one a group and month.
-    """
-    ax = new_axes(ax)
-    shown = _shown(rows, "support_mean")
-    ends, words, colours = [], [], []
-    for group in dict.fromkeys(shown["group"]):
-        series = _gaps(shown.loc[shown["group"].eq(group)])
-        style = {key: GROUP_STYLE[group][key] for key in ("color", "linestyle")}
-        months = _floats(series, "month")
-        ax.plot(months, _floats(series, "estimate"), **style)
-        band = [_floats(series, end) for end in ("ci_low", "ci_high")]
-        ax.fill_between(months, *band, color=style["color"], alpha=0.13, linewidth=0)
-        ends.append(float(series["estimate"].iloc[-1]))
-        words.append(label("groups", group, language))
-        colours.append(style["color"])
-    _support_axes(ax, rows, language)
-    ax.set_ylim(bottom=0)
-    label_ends(ax, ax.get_xlim()[1], ends, words, colours)
-    return title(ax, text("axes", "kronor_a_month", language))
-
-
-def _support_axes(ax: Axes, rows: pd.DataFrame, language: str) -> None:
-    months = rows.loc[rows["month"].notna(), "month"].astype(int)
-    bounds = [months.min(), months.max()] if len(months) else [-24, 24]
-    month_axis(ax, bounds, text("axes", "months_since_start", language), language)
-    number_axis(ax.yaxis, language)
-    ax.axvline(0, color=GREY, linewidth=0.9)
-    place = ax.get_xaxis_transform()
-    word = f" {text('axes', 'start', language)}"
-    ax.text(0, 0.985, word, transform=place, color=GREY, fontsize=8.5, va="top", ha="left")
-
-
-@styled
-def plot_support_effect(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = None) -> Axes:
-    """The difference in support by month (thin, description) and over the windows (thick).
-
-    Parameters
-    ----------
-    rows : ``support_effect`` rows: by month, and ``window=…`` rows, drawn over their months with
-        their intervals as boxes. A window that overlaps an earlier row's window is left out.
-    """
-    ax = new_axes(ax)
-    effects = rows.loc[rows["metric"].eq("support_effect") & rows["estimate"].notna()]
-    by_month = _shown(effects, "support_effect")
-    if len(by_month):
-        series = _gaps(by_month)
-        months = _floats(series, "month")
-        ends = [_floats(series, end) for end in ("ci_low", "ci_high")]
-        ax.vlines(months, *ends, color=PALE, linewidth=1.4)
-        ax.plot(months, _floats(series, "estimate"), color=GREY, marker=".", linewidth=0.9)
-    ax.axhline(0, color=INK, linewidth=0.9)
-    _support_axes(ax, effects if len(by_month) else effects.assign(month=-24), language)
-    if not len(by_month):
-        ax.set_xlim(-24, 24)
-    for first, last, window in _windows(effects):
-        _draw_window(ax, first, last, window, language)
-    low, high = ax.get_ylim()
-    ax.set_ylim(low - 0.2 * (high - low), high)
-    title(ax, text("axes", "kronor_less_or_more", language))
-    if len(by_month):
-        note = text("axes", "description_only", language)
-        ax.text(0, -0.24, note, transform=ax.transAxes, color=GREY, fontsize=8.5)
-    return ax
-
-
-def _windows(effects: pd.DataFrame) -> list[tuple[int, int, pd.Series]]:
-    """First and last month of each window that overlaps no earlier one, with its row."""
-    found: list[tuple[int, int, pd.Series]] = []
-    for _, row in effects.loc[effects["subgroup"].str.startswith("window=")].iterrows():
-        ends = pd.Series([row["subgroup"]]).str.extract(r"=(-?\d+)-(-?\d+)").iloc[0].astype(int)
-        first, last = int(ends[0]), int(ends[1])
-        if all(last < begun or first > ended for begun, ended, _ in found):
-            found.append((first, last, row))
-    return found
-
-
-def _draw_window(ax: Axes, first: int, last: int, row: pd.Series, language: str) -> None:
-    colour = PALETTE[0]
-    span_months = [first - 0.4, last + 0.4]
-    ax.fill_between(
-        span_months, row["ci_low"], row["ci_high"], color=colour, alpha=0.18, linewidth=0
-    )
-    ax.hlines(row["estimate"], *span_months, color=colour, linewidth=3)
-    words = f"{subgroup_label(row['subgroup'], language)}\n{money(row['estimate'], language)}"
-    place = ax.get_xaxis_transform()
-    look = {"color": colour, "fontsize": 9, "fontweight": "bold", "linespacing": 1.3}
-    ax.text((first + last) / 2, 0.03, words, transform=place, ha="center", va="bottom", **look)
+        ends = [1 - floats(still, end) for end in ("ci_low", "ci_high")]
+        months, *lines = through_last_month(floats(still, "month"), *ends)
+        for line in lines:
+            ax.step(months, line, where="post", color=INK, linewidth=0.8, linestyle=":")

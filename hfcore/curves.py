@@ -105,3 +105,31 @@ def _behind(stays: pd.DataFrame, causes: tuple[str, ...], months: np.ndarray) ->
         "key_at_risk": left[::-1].cumsum()[::-1][months],
         "key_n": left.sum(),
     }
+
+
+def difference_rows(both: pd.DataFrame) -> pd.DataFrame:
+    """Participants − controls of two groups of curves that hold the same rows in the same order.
+
+    n counts both groups, n_events the participants. The interval comes from the two log(−log)
+    intervals (MOVER) and is null where either is.
+    """
+    first = both.loc[both["group"].eq("participant")].reset_index(drop=True)
+    other = both.loc[both["group"].eq("control")].reset_index(drop=True)
+    if other.empty:
+        unknown = dict.fromkeys(("estimate", "ci_low", "ci_high"), np.nan)
+        other = first.assign(**unknown, n=0, key_n=0.0, status="not_available")
+    ends = [(each["ci_low"], each["ci_high"]) for each in (first, other)]
+    low, high = intervals.difference_of(first["estimate"], ends[0], other["estimate"], ends[1])
+    known = first["status"].eq("ok") & other["status"].eq("ok")
+    return first[["variant", "cause", "month"]].assign(
+        group="difference",
+        estimate=first["estimate"] - other["estimate"],
+        ci_low=low,
+        ci_high=high,
+        n=first["n"] + other["n"],
+        n_events=first["n"],
+        key_n=first["key_n"] + other["key_n"],
+        key_events=first["key_n"],
+        df=(np.minimum(first["n"], other["n"]) - 1).astype("float64"),
+        status=np.where(known, "ok", "not_available"),
+    )

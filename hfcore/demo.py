@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ from hfcore.errors import UsageError
 from hfcore.simulation import stream
 
 TRUTH = "truth.json"
-REPEATED_ROWS = 3
+REPEATED = 3
 SPLIT_SHARE = 0.02
 WORKTIME_WEEKS = ("2014-11-03", "2014-11-10")
 CASELOAD_DAYS = ("2013-09-01", "2013-12-01", "2014-03-01", "2014-06-01", "2014-09-01", "2014-12-01")
@@ -69,22 +69,29 @@ def write_demo(
     if not NAME.fullmatch(name):
         raise UsageError("name: write lower-case letters, digits and hyphens, at most 40.")
     design = choose_design(name, municipalities, households, effect, seed)
-    folder = raw_root / name
+    folder, half = raw_root / name, raw_root / f".{name}.half"
     _refuse_real(folder)
-    half = raw_root / f".{name}.half"
     shutil.rmtree(half, ignore_errors=True)
+    try:
+        _write_study(half, design, seed, clean)
+        shutil.rmtree(folder, ignore_errors=True)
+        half.rename(folder)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return folder
+
+
+def _write_study(folder: Path, design: Design, seed: int, clean: bool) -> None:
     truth = {}
     for position, place in enumerate(design.places):
+        code = place.municipality.code
         simulated = simulate_place(design, place, seed, position, len(design.places))
-        _write_place(
-            half / place.municipality.code, design, place, simulated, seed, position, clean
-        )
-        truth[place.municipality.code] = place_truth(simulated)
-    (half / "study.toml").write_bytes(study_text(design, clean).encode("utf-8"))
-    (half / TRUTH).write_bytes(_truth_text(design, seed, truth).encode("utf-8"))
-    shutil.rmtree(folder, ignore_errors=True)
-    half.rename(folder)
-    return folder
+        rng = stream(seed, design.name, code, "mess")
+        look = _look(place, position, clean)
+        _write_place(folder / code, simulated, look, rng, design.has_staff)
+        truth[code] = place_truth(simulated)
+    (folder / "study.toml").write_bytes(study_text(design, clean).encode("utf-8"))
+    (folder / TRUTH).write_bytes(_truth_text(design, seed, truth).encode("utf-8"))
 
 
 def _refuse_real(folder: Path) -> None:
@@ -138,71 +145,74 @@ payments_to = "{m.payments_to:%Y-%m}"
 """
 
 
+@dataclass(frozen=True)
+class _Look:
+    """How one municipality writes its exports; a clean one has no mess."""
+
+    is_clean: bool
+    null: str = ""
+    has_dashes: bool = False
+    has_total: bool = False
+    thousands: str = ""
+
+
+def _look(place: Place, position: int, clean: bool) -> _Look:
+    """Every second municipality writes empty cells as a dash, the others a total of payments."""
+    is_odd = bool(position % 2)
+    if clean:
+        return _Look(is_clean=True)
+    return _Look(False, "-" if is_odd else "", is_odd, not is_odd, place.thousands)
+
+
 def _write_place(
     folder: Path,
-    design: Design,
-    place: Place,
     simulated: Simulated,
-    seed: int,
-    position: int,
-    clean: bool,
+    look: _Look,
+    rng: np.random.Generator,
+    has_staff: bool,
 ) -> None:
     """The raw files of one municipality."""
     folder.mkdir(parents=True)
-    rng = stream(seed, design.name, place.municipality.code, "mess")
-    null = "-" if position % 2 and not clean else ""
+    numbers = simulated.persons["number"]
     persons = simulated.persons.assign(
-        person_id=_numbers_as_written(simulated.persons["number"], position % 2 and not clean),
+        person_id=numbers.str[:8] + "-" + numbers.str[8:] if look.has_dashes else numbers,
         birth_year=pd.to_datetime(simulated.persons["born_on"]).dt.year,
     )
     plans = simulated.plans.rename(columns={"number": "person_id"})
-    for table, rows in (("households", simulated.households), ("persons", persons)):
-        text = raw_rows(table, rows, null)
-        text = text if clean else repeat_rows(rng, text, REPEATED_ROWS)
-        _write(folder, table, text, clean)
-    _write_payments(folder, place, simulated, rng, position, clean)
-    text = raw_rows("plans", plans, null)
-    _write(folder, "plans", text if clean else repeat_rows(rng, text, REPEATED_ROWS), clean)
-    if design.has_staff:
-        _write_staff(folder, simulated, stream(seed, design.name, "staff"), clean)
+    tables = {"households": simulated.households, "persons": persons, "plans": plans}
+    for table, rows in tables.items():
+        text = raw_rows(table, rows, look.null)
+        _write(folder, table, text if look.is_clean else repeat_rows(rng, text, REPEATED), look)
+    _write_payments(folder, simulated, look, rng)
+    if has_staff:
+        _write_staff(folder, simulated, look, rng)
 
 
-def _numbers_as_written(numbers: pd.Series, with_dash: bool) -> pd.Series:
-    return numbers.str[:8] + "-" + numbers.str[8:] if with_dash else numbers
-
-
-def _write(folder: Path, table: str, rows: RawRows, clean: bool, last: str | None = None) -> None:
+def _write(folder: Path, table: str, rows: RawRows, look: _Look, last: str | None = None) -> None:
     layout = LAYOUTS[table]
     if layout.sheet:
-        write_workbook(folder / layout.file, layout.sheet, rows, () if clean else layout.titles)
+        titles = () if look.is_clean else layout.titles
+        write_workbook(folder / layout.file, layout.sheet, rows, titles)
     else:
-        encoding = "utf-8" if clean else layout.encoding
-        write_csv(folder / layout.file, rows, encoding, last)
+        write_csv(folder / layout.file, rows, "utf-8" if look.is_clean else layout.encoding, last)
 
 
 def _write_payments(
-    folder: Path,
-    place: Place,
-    simulated: Simulated,
-    rng: np.random.Generator,
-    position: int,
-    clean: bool,
+    folder: Path, simulated: Simulated, look: _Look, rng: np.random.Generator
 ) -> None:
     """Payments by month; some in two parts, and either a totals row or repeated rows."""
     payments = _payment_rows(simulated)
-    household, month, amount = payments if clean else _in_parts(rng, *payments)
-    space = "" if clean else place.thousands
-    text = {
+    household, month, amount = payments if look.is_clean else _in_parts(rng, *payments)
+    rows = {
         "Utbetalning": np.arange(1, 1 + len(amount)),
         "Ärendenummer": household,
         "Avser månad": month,
-        "Belopp": swedish_amounts(amount, space),
+        "Belopp": swedish_amounts(amount, look.thousands),
     }
-    has_total = position % 2 == 0 and not clean
-    total = swedish_amounts(np.array([amount.sum()]), space)[0]
-    if not has_total and not clean:
-        text = repeat_rows(rng, text, REPEATED_ROWS)
-    _write(folder, "payments", text, clean, f";;;{total}" if has_total else None)
+    total = swedish_amounts(np.array([amount.sum()]), look.thousands)[0]
+    if not (look.is_clean or look.has_total):
+        rows = repeat_rows(rng, rows, REPEATED)
+    _write(folder, "payments", rows, look, f";;;{total}" if look.has_total else None)
 
 
 def _payment_rows(simulated: Simulated) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -227,7 +237,7 @@ def _in_parts(
     return household[rows], month[rows], np.where(is_second, second[rows], (amount - second)[rows])
 
 
-def _write_staff(folder: Path, simulated: Simulated, rng: np.random.Generator, clean: bool) -> None:
+def _write_staff(folder: Path, simulated: Simulated, look: _Look, rng: np.random.Generator) -> None:
     """Working time of two weeks and the caseloads of both teams."""
     mondays = np.array(WORKTIME_WEEKS, "datetime64[D]")
     days = (mondays[:, None] + np.arange(5)).ravel()
@@ -236,8 +246,8 @@ def _write_staff(folder: Path, simulated: Simulated, rng: np.random.Generator, c
         worker_id=[f"H{worker}" for worker in worktime["worker"]],
         hours=swedish_number(worktime["hours"]),
     )
-    _write(folder, "worktime", raw_rows("worktime", worktime), clean)
+    _write(folder, "worktime", raw_rows("worktime", worktime), look)
     participants = simulated.households[simulated.households["group"] == "participant"]
     at = np.array(CASELOAD_DAYS, "datetime64[D]")
     caseload = build_caseload(rng, participants, at, STAFF_FTE)
-    _write(folder, "caseload", raw_rows("caseload", caseload), clean)
+    _write(folder, "caseload", raw_rows("caseload", caseload), look)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.calibration import stretch
+from hfcore.errors import HfcoreError
 from hfcore.simulation import ADULT_AGE, month_of
 
 POSITIVE_REASONS = ("work", "subsidised_work", "sheltered_work", "studies", "social_insurance")
@@ -62,42 +63,56 @@ def flow_starts(rng: np.random.Generator, flow: Flow) -> np.ndarray:
 def close_by_flow(
     rng: np.random.Generator, participants: pd.DataFrame, latent: np.ndarray, flow: Flow
 ) -> pd.DataFrame:
-    """Adds closed_on, cause, closure_reason, return_after and the months on support.
+    """Closures as the team reported them.
 
-    Each month the open cases that started before it and whose latent end comes first are closed.
+    Adds closed_on, cause, closure_reason and return_after (months from closure to a new payment),
+    and sets the months on support before start. Raises HfcoreError where they do not fit.
     """
     started = participants["started_on"].to_numpy().astype("datetime64[D]")
-    end = started.astype(int) + latent.min(axis=1)
-    closed_on = np.full(len(started), np.datetime64("NaT", "D"))
-    for place, count in enumerate(flow.outflow):
-        month = (np.datetime64(flow.first_month, "M") + place).astype("datetime64[D]")
-        is_open = np.isnat(closed_on) & (started <= month)
-        chosen = np.argsort(np.where(is_open, end, np.inf), kind="stable")[:count]
-        closed_on[chosen] = month + rng.integers(1, 28, count)
-    closed = participants.assign(closed_on=closed_on)
-    years = closed_on.astype("datetime64[Y]").astype(int) + 1970
-    reasons = np.full(len(started), "", dtype=object)
-    months = participants["months_on_support"].to_numpy().copy()
+    closed_on = _close_earliest(rng, started, started.astype(int) + latent.min(axis=1), flow)
     stays = month_of(closed_on) - participants["start"].to_numpy()
-    is_longest = np.zeros(len(started), bool)
-    durations = _durations(rng, flow)
-    for year, counts in flow.reasons.items():
-        rows = rng.permutation(np.flatnonzero(years == year))
-        rows = rows[np.argsort(stays[rows], kind="stable")]
-        months[rows] = durations[year] - stays[rows]
-        is_longest[rows] = durations[year] == flow.long_months[0]
-        words = rng.permutation(np.repeat(list(counts), list(counts.values())))
-        reasons[rows] = words
-        _swap_in(reasons, rows[is_longest[rows]], rows, "work")
+    reasons, months = _reasons_and_months(rng, closed_on, stays, flow)
+    months = np.where(np.isnat(closed_on), participants["months_on_support"], months - stays)
     if (months < 0).any():
-        raise ValueError("A case closed after longer than its time on support.")
-    return closed.assign(
+        raise HfcoreError("A simulated case is open for longer than it is on support.")
+    return participants.assign(
+        closed_on=closed_on,
         closure_reason=reasons,
         cause=_causes(reasons),
         months_on_support=months,
         applicant_age=np.maximum(participants["applicant_age"], ADULT_AGE + 1 + months // 12),
         return_after=_returns(rng, closed_on, reasons, flow),
     )
+
+
+def _close_earliest(
+    rng: np.random.Generator, started: np.ndarray, latent_end: np.ndarray, flow: Flow
+) -> np.ndarray:
+    """Each month closes the open cases that started before it and whose latent end comes first."""
+    closed_on = np.full(len(started), np.datetime64("NaT", "D"))
+    for place, count in enumerate(flow.outflow):
+        month = (np.datetime64(flow.first_month, "M") + place).astype("datetime64[D]")
+        is_open = np.isnat(closed_on) & (started <= month)
+        chosen = np.argsort(np.where(is_open, latent_end, np.inf), kind="stable")[:count]
+        closed_on[chosen] = month + rng.integers(1, 28, count)
+    return closed_on
+
+
+def _reasons_and_months(
+    rng: np.random.Generator, closed_on: np.ndarray, stays: np.ndarray, flow: Flow
+) -> tuple[np.ndarray, np.ndarray]:
+    """Closure reason, and months on support at closure: longer for those who stayed longer."""
+    years = closed_on.astype("datetime64[Y]").astype(int) + 1970
+    reasons = np.full(len(closed_on), "", dtype=object)
+    months = np.zeros(len(closed_on), int)
+    durations = _durations(rng, flow)
+    for year, counts in flow.reasons.items():
+        rows = rng.permutation(np.flatnonzero(years == year))
+        rows = rows[np.argsort(stays[rows], kind="stable")]
+        months[rows] = durations[year]
+        reasons[rows] = rng.permutation(np.repeat(list(counts), list(counts.values())))
+        _swap_in(reasons, rows[months[rows] == flow.long_months[0]], rows, "work")
+    return reasons, months
 
 
 def _swap_in(reasons: np.ndarray, place: np.ndarray, rows: np.ndarray, word: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hfcore.simulation import CAUSES, DAYS_PER_MONTH, Process, month_of
+from hfcore.simulation import CAUSES, DAYS_PER_MONTH, DEPARTED, Process, month_of
 
 REASONS: dict[str, dict[str, float]] = {
     "self_sufficiency": {
@@ -24,7 +24,6 @@ REASONS: dict[str, dict[str, float]] = {
     "other_positive": {"other": 0.68, "transferred": 0.24, "cohabiting": 0.08},
     "negative": {"other": 0.55, "transferred": 0.33, "stopped_applying": 0.12},
 }
-UNRETURNING = ("moved", "deceased")
 FIRST_RETURN_MONTH = 3
 
 
@@ -78,7 +77,7 @@ def describe_closures(
     closed = participants["closed_on"].notna()
     months = pd.Series(month_of(participants["closed_on"]) - participants["start"].to_numpy())
     wait = FIRST_RETURN_MONTH + rng.geometric(process.reactivation_hazard, len(causes)) - 1
-    returns = pd.Series(wait, dtype=float).where(~reasons.isin(UNRETURNING) & closed)
+    returns = pd.Series(wait, dtype=float).where(~reasons.isin(DEPARTED) & closed)
     return participants.assign(
         closure_reason=reasons.to_numpy(object),
         closure_assessment=assess(reasons.to_numpy(object), causes),
@@ -100,4 +99,4 @@ def assess(reasons: np.ndarray, causes: np.ndarray) -> np.ndarray:
     """The project's own judgement of each closure; empty for moves, deaths and ongoing cases."""
     positive = np.isin(causes, ("self_sufficiency", "other_positive"))
     assessment = np.where(positive, "positive", np.where(causes == "negative", "negative", ""))
-    return np.where(np.isin(reasons, UNRETURNING), "", assessment)
+    return np.where(np.isin(reasons, DEPARTED), "", assessment)

@@ -78,7 +78,7 @@ HELA_FAMILJEN = Design(
             "2014-05",
             "2021-12",
             121,
-            draw=96,
+            draw=19,
             care_centres=("Näsby", "Vilan", "Östermalm"),
             margins=Margins(
                 couples=51,
@@ -98,6 +98,7 @@ HELA_FAMILJEN = Design(
             "2016-06",
             "2021-12",
             30,
+            draw=25,
             care_centres=("Solbrinken",),
             margins=Margins(
                 couples=13,
@@ -115,6 +116,7 @@ HELA_FAMILJEN = Design(
             "2017-01",
             "2021-12",
             30,
+            draw=24,
             care_centres=("Capio",),
             thousands=NARROW_SPACE,
             margins=Margins(
@@ -195,7 +197,7 @@ HASKY = Design(
             "2011-09",
             "2014-12",
             _HASKY_FLOW.cases,
-            draw=13,
+            draw=2,
             flow=_HASKY_FLOW,
             thousands=" ",
         ),

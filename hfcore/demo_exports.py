@@ -26,9 +26,10 @@ _LARGEST_LISTED = 30_000
 
 
 def write_csv(path: Path, rows: RawRows, encoding: str = "cp1252", last: str | None = None) -> None:
-    """Write texts with semicolons and Windows line ends; ``last`` is one more line at the end."""
+    """Write cells with semicolons, in cp1252 with Windows line ends; ``last`` is one more line."""
+    end = "\r\n" if encoding == "cp1252" else "\n"
     lines = map(";".join, zip(*(map(str, cells) for cells in rows.values()), strict=True))
-    text = "\r\n".join([";".join(rows), *lines, *([last] if last else []), ""])
+    text = end.join([";".join(rows), *lines, *([last] if last else []), ""])
     path.write_bytes(text.encode(encoding))
 
 

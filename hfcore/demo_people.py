@@ -28,6 +28,7 @@ CLOSER_SHARE = {"participant": 0.7, "control": 0.55}
 LATER_CHANGE_MONTHS = 9.0
 MAX_CHANGES = 4
 HOUSEHOLD_CORRELATION = 0.35
+LARGEST_SHIFT_DAYS = 1_000
 _PER_SEX = 10
 
 
@@ -38,7 +39,7 @@ def build_persons(
 
     ``households`` has household_id, group, started_on, adults, children, applicant_age,
     applicant_is_woman and obstacle. ``position`` and ``step`` keep the numbers of several
-    municipalities apart: only every ``step``-th birthday, from ``position`` on, is used.
+    municipalities apart: only every ``step``-th number, from ``position`` on, is used.
 
     Raises UsageError where more persons are asked for than numbers there are.
     """
@@ -61,59 +62,72 @@ def build_persons(
         obstacle=None,
     )
     members = pd.concat([applicants, partners, children], ignore_index=True)
-    born = _birthdays(rng, members, position, step)
     is_woman = members["is_woman"].to_numpy(bool)
-    born, numbers = personal_numbers(born, is_woman, step)
+    start = members["started_on"].to_numpy().astype("datetime64[D]").astype(int)
+    born = start - (members["age"].to_numpy() * 365.25).astype(int)
+    born = born - rng.integers(1, 365, len(members))
+    born, numbers = personal_numbers(rng, born, is_woman, position, step)
     return members.assign(sex=np.where(is_woman, "woman", "man"), born_on=born, number=numbers).loc[
         :, ["household_id", "group", "role", "sex", "born_on", "number", "obstacle"]
     ]
 
 
-def _birthdays(
-    rng: np.random.Generator, members: pd.DataFrame, position: int, step: int
-) -> np.ndarray:
-    """Birthdays that give everybody the age at start, on the municipality's own days."""
-    start = members["started_on"].to_numpy().astype("datetime64[D]").astype(int)
-    exact = start - (members["age"].to_numpy() * 365.25 + rng.integers(1, 365, len(members)))
-    return ((exact - position) // step * step + position).astype(int)
-
-
 def personal_numbers(
-    born: np.ndarray, is_woman: np.ndarray, step: int = 1
+    rng: np.random.Generator,
+    born: np.ndarray,
+    is_woman: np.ndarray,
+    position: int = 0,
+    step: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of twelve digits, each once: birthdays (possibly some steps earlier) and numbers.
+    """Numbers of twelve digits, each once, and the birthdays that they tell.
 
-    ``born`` are days since 1970. Where the ten numbers of a day and sex are used up, ten
-    coordination numbers follow (day + 60), then an earlier day of the municipality.
+    ``born`` are the days since 1970 wanted; where a day's numbers are taken, an earlier day
+    follows. Only every ``step``-th number from ``position`` on is used, and coordination numbers
+    (day + 60) beside the ordinary ones only where those are too few.
 
-    >>> born, numbers = personal_numbers(np.array([5568, 5568]), np.array([True, False]))
-    >>> [number[8:11] for number in numbers]
-    ['980', '981']
+    >>> rng = np.random.default_rng(1)
+    >>> born, numbers = personal_numbers(rng, np.array([5568, 5568]), np.array([True, False]))
+    >>> [int(number[8:11]) >= 980 for number in numbers]
+    [True, True]
     """
-    born = born.copy()
-    for _ in range(60):
-        rank = pd.Series(0, index=range(len(born))).groupby([born, is_woman]).cumcount().to_numpy()
-        over = rank >= 2 * _PER_SEX
-        if not over.any():
-            return born.astype("datetime64[D]"), _numbers(born, is_woman, rank)
-        born[over] -= step
+    wanted = born * _PER_SEX + rng.integers(0, _PER_SEX, len(born))
+    for kinds in (1, 2):
+        places = np.zeros(len(born), int)
+        for sex in (True, False):
+            same = is_woman == sex
+            places[same] = _places(((wanted[same] - position) // step + 1) * kinds - 1)
+        found = places // kinds * step + position
+        if (born - found // _PER_SEX).max(initial=0) <= LARGEST_SHIFT_DAYS:
+            is_coordination = places % kinds < kinds - 1
+            return _numbers(found // _PER_SEX, found % _PER_SEX, is_woman, is_coordination)
     raise UsageError(
         "There are too few personal numbers that nobody bears for so many households: ask for "
         "fewer households or fewer municipalities."
     )
 
 
-def _numbers(born: np.ndarray, is_woman: np.ndarray, rank: np.ndarray) -> np.ndarray:
+def _places(wanted: np.ndarray) -> np.ndarray:
+    """The places wanted, or the nearest lower ones that are free, each once."""
+    order = np.argsort(-wanted, kind="stable")
+    rank = np.arange(len(wanted))
+    places = np.empty_like(wanted)
+    places[order] = np.minimum.accumulate(wanted[order] + rank) - rank
+    return places
+
+
+def _numbers(
+    born: np.ndarray, place: np.ndarray, is_woman: np.ndarray, is_coordination: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     days = born.astype("datetime64[D]")
     months = days.astype("datetime64[M]")
     years = days.astype("datetime64[Y]").astype(int) + 1970
-    day = (days - months).astype(int) + 1 + 60 * (rank >= _PER_SEX)
-    serial = 980 + 2 * (rank % _PER_SEX) + ~is_woman
+    day = (days - months).astype(int) + 1 + 60 * is_coordination
+    serial = 980 + 2 * place + ~is_woman
     whole = (years * 10_000 + (months.astype(int) % 12 + 1) * 100 + day) * 1_000 + serial
     digits = whole[:, None] // 10 ** np.arange(8, -1, -1) % 10
     doubled = digits * np.array([2, 1, 2, 1, 2, 1, 2, 1, 2])
     check = -(doubled // 10 + doubled % 10).sum(axis=1) % 10
-    return (whole * 10 + check).astype(str).astype(object)
+    return days, (whole * 10 + check).astype(str).astype(object)
 
 
 def draw_changes(rng: np.random.Generator, adults: pd.DataFrame) -> np.ndarray:

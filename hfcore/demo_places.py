@@ -20,12 +20,14 @@ from hfcore.demo_closures import close_freely, describe_closures, latent_stays, 
 from hfcore.demo_designs import Design, Place
 from hfcore.demo_people import build_persons, build_plans, draw_changes
 from hfcore.demo_programme import (
+    Draw,
     Panel,
     control_panel,
     naive_difference,
     participant_panel,
 )
 from hfcore.simulation import (
+    DEPARTED,
     Process,
     draw_candidates,
     draw_starts,
@@ -44,7 +46,9 @@ class Simulated:
     """What one municipality's files are written from, and what nobody could know but for truth.
 
     ``households`` has the columns of the table plus ``payment_row``, the household's row in the
-    panels joined (participants first). ``responds`` marks participants whom the programme helps.
+    panels joined (participants first). ``responds`` marks participants whom the programme helps,
+    ``departed`` holds the months from start to a move or death (null for all others), ``process``
+    the parameters with those that were conditioned on figures.
     """
 
     households: pd.DataFrame
@@ -53,7 +57,8 @@ class Simulated:
     participants: Panel
     controls: Panel
     responds: np.ndarray
-    control_permanent: float
+    departed: np.ndarray
+    process: Process
     incidence: dict[int, dict[str, float]] | None
 
 
@@ -94,7 +99,8 @@ def simulate_place(
         panel,
         controls_panel,
         responds,
-        weight,
+        _departures(participants),
+        replace(process, control_permanent=weight),
         None if place.margins or place.flow else _incidence(participants, process),
     )
 
@@ -107,7 +113,13 @@ def _starts(rng: np.random.Generator, place: Place) -> np.ndarray:
     return draw_starts(rng, place.participants, first, np.maximum(first, last))
 
 
-def _close(draw, participants, place: Place, process: Process, cutoff) -> pd.DataFrame:
+def _close(
+    draw: Draw,
+    participants: pd.DataFrame,
+    place: Place,
+    process: Process,
+    cutoff: np.datetime64,
+) -> pd.DataFrame:
     """Closures of the participants: free, or conditioned on what the report prints."""
     latent = latent_stays(draw("stays"), participants, process)
     if place.flow:
@@ -129,7 +141,12 @@ def _months(place: Place) -> tuple[int, int]:
     return first.year * 12 + first.month - 1, last.year * 12 + last.month - 1
 
 
-def _flow_need(draw, participants, place: Place, process: Process) -> float:
+def _departures(participants: pd.DataFrame) -> np.ndarray:
+    departs = participants["closure_reason"].isin(DEPARTED)
+    return participants["closure_month"].where(departs).to_numpy(float)
+
+
+def _flow_need(draw: Draw, participants: pd.DataFrame, place: Place, process: Process) -> float:
     """The need with which mean payment over the three months before closure is the printed one."""
     end = np.where(participants["closed_on"].notna(), participants["closure_month"], -99)
     since = months_since(participants, *_months(place))
@@ -143,7 +160,12 @@ def _flow_need(draw, participants, place: Place, process: Process) -> float:
     return nearest_need(before_closure, place.flow.baseline_sek)
 
 
-def _index_controls(rng, controls, participants, cutoff) -> pd.DataFrame:
+def _index_controls(
+    rng: np.random.Generator,
+    controls: pd.DataFrame,
+    participants: pd.DataFrame,
+    cutoff: np.datetime64,
+) -> pd.DataFrame:
     """Controls get the start month of their participant and a day of their own in it."""
     months = participants["started_on"].to_numpy().astype("datetime64[M]")
     months = months[controls["slot"].to_numpy()]
@@ -152,11 +174,13 @@ def _index_controls(rng, controls, participants, cutoff) -> pd.DataFrame:
     return controls.assign(started_on=started, start=month_of(started))
 
 
-def _incidence(participants, process: Process) -> dict[int, dict[str, float]]:
+def _incidence(participants: pd.DataFrame, process: Process) -> dict[int, dict[str, float]]:
     return {months: true_incidence(participants, process, months) for months in (6, 12, 18, 24)}
 
 
-def _describe(rng, participants, controls, place: Place) -> pd.DataFrame:
+def _describe(
+    rng: np.random.Generator, participants: pd.DataFrame, controls: pd.DataFrame, place: Place
+) -> pd.DataFrame:
     """The households table: both groups under case numbers that do not tell the group."""
     joined = pd.concat(
         [participants.assign(group="participant"), controls.assign(group="control")],
@@ -184,7 +208,13 @@ def _describe(rng, participants, controls, place: Place) -> pd.DataFrame:
     return households.iloc[np.argsort(numbers)].reset_index(drop=True)
 
 
-def _plans(draw, households, persons, place: Place, cutoff) -> pd.DataFrame:
+def _plans(
+    draw: Draw,
+    households: pd.DataFrame,
+    persons: pd.DataFrame,
+    place: Place,
+    cutoff: np.datetime64,
+) -> pd.DataFrame:
     adults = persons[persons["role"] != "child"].merge(
         households[["household_id", "started_on"]], on="household_id", validate="many_to_one"
     )

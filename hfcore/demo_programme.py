@@ -1,9 +1,10 @@
 """What the programme changes: each participant's payments without and with it.
 
-Closures that end support would partly have come without the programme. Participants leave
-support as often as other households would (the share of further exits is set so that mean
-payments without the programme stay what the process gives), so that the true effect is all that
-sets participants and controls apart after start, beyond their selection.
+Closures that end support would partly have come without the programme. Those who neither move nor
+die leave support as often as other households would (the hazard of further exits is set so that
+their mean payments without the programme stay what the process gives), so that the true effect is
+all that sets participants and controls apart after start, beyond their selection. Controls
+neither move nor die.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from hfcore.calibration import root
-from hfcore.simulation import Process, absences, months_since, payments_on_support
+from hfcore.simulation import DEPARTED, Process, absences, months_since, payments_on_support
 
 HORIZON = 24
-UNRESPONSIVE = ("moved", "deceased", "cohabiting", "stopped_applying")
+UNRESPONSIVE = (*DEPARTED, "cohabiting", "stopped_applying")
 _NEVER = 10_000
 Draw = Callable[[str], np.random.Generator]
 
@@ -72,8 +73,9 @@ def participant_panel(
     the mean effect wanted over months 1-24, SEK.
     """
     paid = payments_on_support(draw("payments"), participants, *months, process)
-    window = months_since(participants, *months)
-    window = (window >= 1) & (window <= HORIZON)
+    since = months_since(participants, *months)
+    remains = ~participants["closure_reason"].isin(DEPARTED).to_numpy()
+    window = (since >= 1) & (since <= HORIZON) & remains[:, None]
     usual = absences(draw("absences"), participants, *months, process)
     expected = np.where(usual, 0, paid)[window].mean()
     held = support_end(participants, process)

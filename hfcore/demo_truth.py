@@ -16,8 +16,9 @@ def place_truth(simulated: Simulated) -> dict[str, Any]:
     """The truth of one municipality, in SEK per household and month.
 
     ``effect_by_month`` and ``effect_observed`` are means over the participants' household-months
-    inside the payment export, ``effect_complete`` the mean over households whose whole window is
-    inside it. ``naive_difference_sek`` = effect + bias, exactly, in this very sample.
+    inside the payment export; ``effect_complete`` is the mean over households whose whole window
+    is inside it and who neither moved nor died before its end. The naive difference is effect
+    plus bias, exactly, in this very sample.
     """
     panel = simulated.participants
     gain = panel.received - panel.without
@@ -27,7 +28,8 @@ def place_truth(simulated: Simulated) -> dict[str, Any]:
         "participants": len(panel.received),
         "controls": len(simulated.controls.received),
         "responding_households": int(simulated.responds.sum()),
-        "control_selection_on_permanent_need": round(simulated.control_permanent, 6),
+        "need_sek": _sek(simulated.process.need_sek),
+        "control_permanent": _sek(simulated.process.control_permanent),
         "effect_by_month": [_of_month(simulated, gain, month) for month in range(1, HORIZON + 1)],
         "effect_observed": [_observed(simulated, gain, window) for window in WINDOWS],
         "effect_complete": [_complete(simulated, gain, window) for window in WINDOWS],
@@ -56,9 +58,10 @@ def _observed(simulated: Simulated, gain: np.ndarray, window: tuple[int, int]) -
 
 
 def _complete(simulated: Simulated, gain: np.ndarray, window: tuple[int, int]) -> dict[str, Any]:
-    cells = simulated.participants.within(*window)
-    whole = cells.sum(axis=1) == window[1] - window[0] + 1
-    means = (gain * cells).sum(axis=1)[whole] / (window[1] - window[0] + 1)
+    panel, length = simulated.participants, window[1] - window[0] + 1
+    has_left = panel.months_since_start() > simulated.departed[:, None]
+    whole = (panel.within(*window) & ~has_left).sum(axis=1) == length
+    means = (gain * panel.within(*window)).sum(axis=1)[whole] / length
     return {"window": _name(window), "effect_sek": _mean(means), "households": int(whole.sum())}
 
 

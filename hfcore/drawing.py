@@ -10,10 +10,12 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from hfcore.answers import main_rows
 from hfcore.formats import number, percent
 
 INK, GREY, PALE = "#222222", "#6b6b6b", "#d9d9d9"
@@ -63,6 +65,20 @@ def _load_backend() -> None:
     # would happen inside a settings context and be taken back when it ends: the notebook would
     # then show its first figure only.
     plt.switch_backend(plt.get_backend())
+
+
+def shown_rows(rows: pd.DataFrame, metric: str, group: str | None = None) -> pd.DataFrame:
+    """The main rows of a metric that have a month and a figure, in the order of months."""
+    kept = main_rows(rows.loc[rows["metric"].eq(metric) & rows["month"].notna()])
+    kept = kept.loc[kept["estimate"].notna()]
+    if group is not None:
+        kept = kept.loc[kept["group"].eq(group)]
+    return kept.sort_values("month", kind="stable")
+
+
+def floats(rows: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as floats, NaN where it is null."""
+    return rows[column].to_numpy(dtype="float64", na_value=np.nan)
 
 
 def styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:

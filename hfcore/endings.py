@@ -90,7 +90,8 @@ def closure_time_naive(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    One row a variant and cause, and one with an empty cause for all closed together.
+    One row a variant and cause, and one with an empty cause for all closed together. Student's
+    interval, cut at 0.
     """
     require_columns(cohort, (*_NEEDED, "stay_months"), "cohort")
     closed = entered(cohort).loc[lambda frame: frame["is_closed"]]
@@ -101,6 +102,7 @@ def closure_time_naive(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
         both = pd.concat([by_cause, by_cause.assign(cause="")])
         parts.append(mean_rows(both, cells, "stay_months").assign(variant=variant))
     rows = pd.concat(parts, ignore_index=True)
+    rows = rows.assign(ci_low=rows["ci_low"].clip(lower=0.0))
     return build_results(rows, metric="closure_time_naive", unit="months")
 
 

@@ -13,12 +13,8 @@ import pandas as pd
 from IPython.display import Image
 from matplotlib.axes import Axes
 
-from hfcore.curve_figures import (
-    plot_cumulative_incidence,
-    plot_still_in,
-    plot_support_effect,
-    plot_support_mean,
-)
+from hfcore.answers import main_rows
+from hfcore.curve_figures import plot_cumulative_incidence, plot_still_in
 from hfcore.drawing import figure_png
 from hfcore.formats import label, quantity, row_label
 from hfcore.point_figures import (
@@ -30,6 +26,7 @@ from hfcore.point_figures import (
     plot_plan_changed,
     plot_specifications,
 )
+from hfcore.support_figures import plot_support_effect, plot_support_mean
 from hfcore.texts import text
 
 __all__ = [
@@ -71,8 +68,13 @@ def alt_text(
     if rows.empty:
         return text("words", "no_rows", language)
     metrics = set(rows["metric"])
-    if metrics <= {"cumulative_incidence", "still_in_intervention"} and _is_series(rows):
-        return _curves_in_words(rows, language)
+    if metrics == {"closures_per_quarter"}:
+        rows = rows.loc[rows["cause"].eq("")]
+    if metrics <= {"cumulative_incidence", "still_in_intervention"}:
+        shown = rows.loc[rows["estimate"].notna()]
+        if _is_series(shown) or shown.empty:
+            return _curves_in_words(rows, language)
+        rows = main_rows(shown)
     if metrics & {"support_mean", "support_effect"} and _is_series(rows):
         return _series_in_words(rows, language)
     return _points_in_words(rows, language, names)
@@ -99,7 +101,9 @@ def _is_series(rows: pd.DataFrame) -> bool:
 
 def _curves_in_words(rows: pd.DataFrame, language: str) -> str:
     parts = []
-    for (metric, _, cause), curve in rows.groupby(["metric", "group", "cause"], sort=False):
+    for (metric, _, cause), curve in main_rows(rows).groupby(
+        ["metric", "group", "cause"], sort=False
+    ):
         name = label("causes", cause if metric == "cumulative_incidence" else "still", language)
         shown = curve.loc[curve["estimate"].notna()].sort_values("month")
         if curve["status"].eq("not_available").all():
@@ -116,7 +120,7 @@ def _curves_in_words(rows: pd.DataFrame, language: str) -> str:
 
 
 def _series_in_words(rows: pd.DataFrame, language: str) -> str:
-    shown = rows.loc[rows["month"].notna() & rows["estimate"].notna()]
+    shown = main_rows(rows.loc[rows["month"].notna()]).loc[lambda each: each["estimate"].notna()]
     if shown.empty:
         return _points_in_words(rows, language)
     parts = [

@@ -128,15 +128,25 @@ def normal_ids(
     1  198112189876              True
     2          A-17             False
     """
-    years = pd.Series(pd.NA, values.index, dtype="Int64") if birth_years is None else birth_years
-    pairs = pd.DataFrame({"value": values.astype("object"), "year": years.astype("Int64")})
-    pairs = pairs.assign(year=pairs["year"].where(pairs["value"].map(_needs_year), pd.NA))
-    distinct = pairs.drop_duplicates()
-    year = distinct["year"].astype("object").where(distinct["year"].notna(), None)
-    found = [_normal(v, y, cutoff) for v, y in zip(distinct["value"], year, strict=True)]
-    known = pd.DataFrame(found, distinct.index, columns=["id", "rule", "is_national"])
-    joined = pairs.merge(distinct.join(known), on=["value", "year"], how="left")
-    return joined[["id", "rule", "is_national"]].astype({"id": "str"}).set_axis(values.index)
+    places, texts = pd.factorize(values)
+    if birth_years is None:
+        known = _normal_frame([(text, None) for text in texts], cutoff)
+        return known.take(places).set_axis(values.index)
+    years = birth_years.astype("object").where(birth_years.notna(), None)
+    pairs = pd.DataFrame(
+        {"text": values.astype("object").where(values.notna(), None), "year": years}
+    )
+    groups = pairs.groupby(["text", "year"], sort=False, dropna=False).ngroup()
+    distinct = pairs.loc[~groups.duplicated()]
+    known = _normal_frame(list(distinct.itertuples(index=False, name=None)), cutoff)
+    return known.take(groups).set_axis(values.index)
+
+
+def _normal_frame(pairs: list[tuple[object, int | None]], cutoff: date | None) -> pd.DataFrame:
+    """The normal form of each distinct id and birth year, and last that of none."""
+    found = [_normal(text, year, cutoff) for text, year in [*pairs, (None, None)]]
+    frame = pd.DataFrame(found, columns=["id", "rule", "is_national"])
+    return frame.astype({"id": "str", "rule": "str", "is_national": "bool"})
 
 
 def plain(text: str) -> str:
@@ -145,6 +155,8 @@ def plain(text: str) -> str:
     >>> plain("１９８１\u00a01218‐9876")
     '19811218-9876'
     """
+    if text.isascii() and text.isprintable():
+        return text.replace(" ", "").upper()
     letters = unicodedata.normalize("NFKC", text).translate(_DASHES)
     kept = (c for c in letters if unicodedata.category(c) not in ("Cf", "Cc", "Zs", "Zl", "Zp"))
     return "".join(_ascii_digit(c) for c in kept).upper()
@@ -156,13 +168,10 @@ def _ascii_digit(character: str) -> str:
     return str(unicodedata.decimal(character))
 
 
-def _needs_year(value: object) -> bool:
-    return isinstance(value, str) and len(re.sub(r"\D", "", value)) == 10
-
-
 def _normal(value: object, year: int | None, cutoff: date | None) -> tuple[str | None, str, bool]:
     if not isinstance(value, str) or not value:
         return None, "", False
+    year = None if year is None or pd.isna(year) else int(year)
     text = plain(value)
     match = _CENTURY.fullmatch(text)
     if not match:
@@ -256,7 +265,9 @@ def row_marks(values: pd.Series, key: Key) -> pd.Series:
     64-bit hash (SipHash) serves.
     """
     subkey = _subkey(key, "record").hex()[:16]
-    marks = pd.util.hash_array(values.fillna("").to_numpy(object), hash_key=subkey)
+    marks = pd.util.hash_array(
+        values.fillna("").to_numpy(object), hash_key=subkey, categorize=False
+    )
     return pd.Series(marks, values.index, dtype="UInt64").mask(values.isna())
 
 

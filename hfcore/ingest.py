@@ -19,16 +19,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from hfcore.account import ACCOUNT, build_account, read_account
+from hfcore.account import ACCOUNT, build_account, forget_states, read_account
 from hfcore.aliases import read_aliases
 from hfcore.errors import KeyMissingError, Problem, StudyError, as_list
 from hfcore.identity import Key, read_key
 from hfcore.intake import QUARANTINE_COLUMNS, Intake, take_in
 from hfcore.journal import study_lock
-from hfcore.parts import Shelf, seal_of
+from hfcore.parts import Shelf, fingerprint, seal_of
 from hfcore.rules import most_important_first, problem
 from hfcore.schema import TABLES
 from hfcore.store import (
+    file_hash,
     has_table,
     load_study,
     processed_folder,
@@ -84,15 +85,19 @@ def ingest_study(
         _check_fingerprint(before, key, study)
         aliases, problems = read_aliases(raw_folder(study_name), study.cutoff)
         work = partial(_work, study=study, key=key, aliases=aliases, write=write)
-        done = _each(work, chosen, workers)
+        states = {each.code: _state(study, each, key, aliases) for each in chosen}
+        changed = [each for each in chosen if not _is_done(before, each.code, states, folder)]
+        done = _each(work, changed, workers)
         if key.is_simulated:
             problems.append(problem("W-IDENTITY", "study.toml"))
-        if write:
+        if write and done:
+            _write_account(folder, forget_states(before, [each.code for each in changed]))
             _commit(folder, study, done)
-            problems += _moved(study)
-        account = build_account(before, done, study, key, problems)
         if write:
-            _write_text(folder / ACCOUNT, json.dumps(account, ensure_ascii=False, indent=1) + "\n")
+            problems += _moved(study)
+        account = build_account(before, done, study, key, problems, states)
+        if write:
+            _write_account(folder, account)
     found = [Problem(**{**each, "rows": tuple(each["rows"])}) for each in account["problems"]]
     mine = {each.code for each in chosen} | {""}
     counts = pd.DataFrame(account["tables"], columns=list(COUNT_COLUMNS))
@@ -109,6 +114,8 @@ def check_mapping(study: Study) -> None:
         needed = {name for name, kind in TABLES[source.table].columns.items() if not kind.nullable}
         if "paid_on" in source.options:
             needed -= {"month"}
+        if "layout" in source.options:
+            needed = set()
         missing = sorted(needed - set(source.columns))
         if missing:
             mistakes.append(
@@ -127,6 +134,25 @@ def _check_fingerprint(before: dict, key: Key, study: Study) -> None:
             f"The study {study.name} was ingested with another key, and two keys make two "
             "populations. Give the first key, or delete the study's processed folder."
         )
+
+
+def _state(study: Study, municipality: Municipality, key: Key, aliases: dict) -> str:
+    """A fingerprint of all that a municipality's tables come from."""
+    folder = raw_folder(study.name) / municipality.code
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    told = [(path.relative_to(folder).as_posix(), file_hash(path)) for path in files]
+    seal = seal_of(study, municipality.code, key, aliases)
+    return fingerprint(seal, repr(municipality), repr(study.sources), repr(told))
+
+
+def _is_done(before: dict, code: str, states: dict[str, str], folder: Path) -> bool:
+    """Whether nothing changed since the tables were written, and all of them are still there."""
+    tables = [row["table"] for row in before.get("tables", []) if row["municipality"] == code]
+    places = [folder / "tables" / table / f"municipality={code}" for table in tables]
+    kept = [place / "part.parquet" for place in places]
+    kept += [folder / "quarantine" / f"{table}.csv" for table in tables]
+    is_same = before.get("states", {}).get(code) == states[code]
+    return is_same and bool(tables) and all(path.is_file() for path in kept)
 
 
 def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intake]:
@@ -202,6 +228,11 @@ def _quarantine_tables(folder: Path, study: Study, done: list[Intake]) -> dict[s
         rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
         tables[table] = rows.sort_values(columns, ignore_index=True)
     return tables
+
+
+def _write_account(folder: Path, account: dict) -> None:
+    if account:
+        _write_text(folder / ACCOUNT, json.dumps(account, ensure_ascii=False, indent=1) + "\n")
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from hfcore import lifecare, monthly
 from hfcore.aliases import follow_aliases
 from hfcore.cleaning import Cleaned, clean_table
 from hfcore.drop import PLACE
-from hfcore.errors import Problem
+from hfcore.errors import Problem, StudyError
 from hfcore.identity import Key, pseudonyms, record_keys, row_marks
 from hfcore.joining import join_drop
 from hfcore.parts import Shelf
-from hfcore.reading import read_source
+from hfcore.reading import TextTable, read_source
 from hfcore.rules import harmless, problem
 from hfcore.schema import TABLES, empty_table
 from hfcore.store import file_hash
@@ -23,6 +24,7 @@ from hfcore.study import Municipality, Source, Study
 
 PURPOSE = {"household_id": "household", "person_id": "person", "worker_id": "worker"}
 NEEDED_TABLES = ("households", "persons", "payments")
+LAYOUTS = {"monthly": monthly, "lifecare": lifecare}
 QUARANTINE_COLUMNS = ("file", "sheet", "row", "column", "rule")
 
 
@@ -84,31 +86,80 @@ def _clean_files(
     shelf: Shelf,
 ) -> tuple[list[Cleaned], list[dict], list[Problem]]:
     cleaned, files, problems, used = [], [], [], set()
-    for source in study.sources:
+    heads: dict[str, str] = {}
+    # Layouts come first: they say which household an adult's number stands for.
+    for source in sorted(study.sources, key=lambda each: "layout" not in each.options):
         paths, refused = find_files(folder, source)
         problems += [replace(each, municipality=municipality.code) for each in refused]
-        for path in paths:
-            used.add(path)
-            name = _name(folder, path)
-            kept_as = shelf.name(path, source, name)
-            part = shelf.take(kept_as)
-            if part is None:
-                text = read_source(path, source, name)
-                typed = clean_table(text, source, study, municipality.code)
-                part = with_pseudonyms(typed, key, municipality.code, aliases)
-                shelf.put(kept_as, part)
-            cleaned.append(part)
-            files.append(
-                {
-                    "file": part.file,
-                    "municipality": municipality.code,
-                    "table": source.table,
-                    "sha256": file_hash(path),
-                    "read": part.read,
-                    "kept": len(part.rows),
-                }
-            )
+        used |= set(paths)
+        if "layout" in source.options:
+            names = [_name(folder, path) for path in paths]
+            texts, mapped, found = adapted(paths, names, source, study)
+            heads |= found
+            typed = [clean_table(text, mapped, study, municipality.code) for text in texts]
+            parts = [with_pseudonyms(each, key, municipality.code, aliases, {}) for each in typed]
+        else:
+            kept = shelf.sealed(heads)
+            parts = [
+                _clean_file(path, folder, source, study, municipality, key, aliases, heads, kept)
+                for path in paths
+            ]
+        cleaned += parts
+        files += [
+            _file_entry(part, path, municipality.code)
+            for part, path in zip(parts, paths, strict=False)
+        ]
     return cleaned, files, problems + _unused(folder, used, municipality.code)
+
+
+def _clean_file(
+    path: Path,
+    folder: Path,
+    source: Source,
+    study: Study,
+    municipality: Municipality,
+    key: Key,
+    aliases: Mapping[str, str],
+    heads: Mapping[str, str],
+    shelf: Shelf,
+) -> Cleaned:
+    """One cleaned file, from the shelf where it is unchanged."""
+    name = _name(folder, path)
+    kept_as = shelf.name(path, source, name)
+    part = shelf.take(kept_as)
+    if part is None:
+        typed = clean_table(read_source(path, source, name), source, study, municipality.code)
+        part = with_pseudonyms(typed, key, municipality.code, aliases, heads)
+        shelf.put(kept_as, part)
+    return part
+
+
+def _file_entry(part: Cleaned, path: Path, municipality: str) -> dict:
+    return {
+        "file": part.file,
+        "municipality": municipality,
+        "table": part.table,
+        "sha256": file_hash(path),
+        "read": part.read,
+        "kept": len(part.rows),
+    }
+
+
+def adapted(
+    paths: list[Path], names: list[str], source: Source, study: Study
+) -> tuple[list[TextTable], Source, dict[str, str]]:
+    """The files of a layout of its own as texts of a table, with their mapping.
+
+    Raises StudyError for a layout that does not exist, or a table that it cannot fill.
+    """
+    layout = LAYOUTS.get(str(source.options["layout"]))
+    if layout is None or source.table not in ("payments", "persons"):
+        raise StudyError(
+            f"sources: layout is one of {', '.join(LAYOUTS)}, and fills payments or persons."
+        )
+    if not paths:
+        return [], source, {}
+    return layout.adapt(layout.read_files(paths, names, source), source, study)
 
 
 def _name(folder: Path, path: Path) -> str:
@@ -144,9 +195,16 @@ def _unused(folder: Path, used: set[Path], municipality: str) -> list[Problem]:
 
 
 def with_pseudonyms(
-    cleaned: Cleaned, key: Key, municipality: str, aliases: Mapping[str, str]
+    cleaned: Cleaned,
+    key: Key,
+    municipality: str,
+    aliases: Mapping[str, str],
+    heads: Mapping[str, str],
 ) -> Cleaned:
-    """The rows with pseudonyms for ids; from here on no raw id is anywhere."""
+    """The rows with pseudonyms for ids; from here on no raw id is anywhere.
+
+    ``heads`` has the household of an adult where households are told by an adult's number.
+    """
     rows, replaced = cleaned.rows, pd.Index([])
     for name, kind in TABLES[cleaned.table].columns.items():
         if kind.kind != "id" or f"{name}_is_national" not in rows:
@@ -154,6 +212,9 @@ def with_pseudonyms(
         ids, was_replaced = follow_aliases(rows[name], aliases)
         replaced = replaced.union(rows.index[was_replaced])
         national = rows[f"{name}_is_national"].to_numpy(dtype=bool)
+        if name == "household_id" and heads:
+            ids, is_head = follow_aliases(ids, heads)
+            national = national & ~is_head.to_numpy(dtype=bool)
         same_everywhere = pseudonyms(ids.where(national), key, PURPOSE[name])
         local = pseudonyms(ids.where(~national), key, PURPOSE[name], scope=municipality)
         rows = rows.assign(**{name: same_everywhere.fillna(local)})

@@ -37,10 +37,12 @@ def join_drop(
 def _leave_out_protected(drop: Drop) -> None:
     """Households in which anybody has a protected identity go, with everything of theirs."""
     marked = [
-        rows.loc[rows["_is_protected"].fillna(False).astype(bool)]
+        rows.loc[rows["_is_protected"].astype(bool)]
         for rows in drop.tables.values()
-        if "_is_protected" in rows
+        if rows["_is_protected"].any()
     ]
+    if not marked:
+        return
     households, persons = _ids(marked, "household_id"), _ids(marked, "person_id")
     members = drop.tables.get("persons")
     if members is not None:
@@ -62,13 +64,12 @@ def _ids(frames: Iterable[pd.DataFrame], column: str) -> set[str]:
 def _keep_latest(drop: Drop, table: str) -> None:
     """Of the versions of one record, the latest; of the same record twice, one."""
     rows = drop.tables[table]
-    if "_row_id" not in rows:
+    several = rows.loc[rows["_row_id"].notna() & rows["_row_id"].duplicated(keep=False)]
+    if not len(several):
         return
-    identified = rows.loc[rows["_row_id"].notna()]
-    content = list(TABLES[table].columns)
-    same = identified.duplicated(subset=["_row_id", "_version", *content], keep="first")
-    drop.stop(table, "W-DUPLICATE", identified.loc[same])
-    versions = identified.loc[~same]
+    same = several.duplicated(subset=["_row_id", "_version", *TABLES[table].columns])
+    drop.stop(table, "W-DUPLICATE", several.loc[same])
+    versions = several.loc[~same]
     if versions["_version"].notna().any():
         latest = versions.groupby("_row_id")["_version"].transform("max")
         drop.stop(table, "W-VERSION", versions.loc[versions["_version"] < latest])

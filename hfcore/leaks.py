@@ -28,7 +28,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 _DATA_URI = re.compile(rb"data:[\w/+.\-]*(;[\w=\-]+)*?(;base64)?,([A-Za-z0-9+/=%_\-\s.~!*'()]{8,})")
 _DASH = "[-+\u2010-\u2015\u2212\ufe58\uff0d]"
 _NUMBER = re.compile(
-    rf"(?<![\w.,/#+-])(?:\d\d)?\d\d(?:[ ./-]?\d\d){{2}}\s?{_DASH}?\s?\d{{4}}(?![\w%])"
+    rf"(?<![\w.,/#+-])(?:\d\d)?\d\d(?:[ ./-]?\d\d){{2}}\s?{_DASH}?\s?\d{{4}}(?![\w%]|-\d)"
 )
 _PATH = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users|tmp|var|mnt|srv|opt)/[\w.\-]+|\b[A-Z]:\\[\w.\-]+|file:///\w"

@@ -11,7 +11,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 SERIAL_ORIGIN = "1899-12-30"
 SERIALS = (20_000, 60_000)
@@ -42,14 +45,24 @@ def parse_numbers(texts: pd.Series, decimal: str = ",") -> Parsed:
     [1234.5, -500.0, -500.0, nan]
     """
     mark = re.escape(decimal)
-    digits = rf"(?:\d{{1,3}}(?:[{_BLANKS}]\d{{3}})+|\d+)(?:{mark}\d+)?"
-    one_sign = rf"[-+{_MINUS}]?[{_BLANKS}]?{digits}|{digits}[-{_MINUS}]|\({digits}\)"
-    fits = texts.str.fullmatch(one_sign)
-    is_negative = texts.str.contains(rf"[-{_MINUS}(]", regex=True) & fits
-    bare = texts.where(fits).str.replace(rf"[-+{_MINUS}(){_BLANKS}]", "", regex=True)
-    values = pd.to_numeric(bare.str.replace(decimal, ".", regex=False)).astype("float64")
-    odd = is_negative & ~texts.str.startswith("-")
-    return Parsed(values.where(~is_negative, -values), {"W-NUMBER": odd})
+    digits = rf"(?:[0-9]{{1,3}}(?:[{_BLANKS}][0-9]{{3}})+|[0-9]+)(?:{mark}[0-9]+)?"
+    pattern = rf"^(?:[-+{_MINUS}]?[{_BLANKS}]?{digits}|{digits}[-{_MINUS}]|\({digits}\))$"
+    array = pa.array(texts, pa.large_string())
+    fits = pc.match_substring_regex(array, pattern)
+    bare = pc.replace_substring_regex(array, rf"[-+{_MINUS}(){_BLANKS}]", "")
+    bare = pc.if_else(fits, pc.replace_substring(bare, decimal, "."), None)
+    numbers = pc.cast(bare, pa.float64())
+    is_negative = pc.and_(fits, pc.match_substring_regex(array, rf"[-{_MINUS}(]"))
+    odd = pc.and_not(is_negative, pc.starts_with(array, "-"))
+    values = pc.if_else(is_negative, pc.negate(numbers), numbers)
+    return Parsed(
+        pd.Series(values.to_numpy(zero_copy_only=False), texts.index, dtype="float64"),
+        {"W-NUMBER": pd.Series(_truth(odd), texts.index)},
+    )
+
+
+def _truth(marks: pa.Array) -> np.ndarray:
+    return pc.fill_null(marks, False).to_numpy(zero_copy_only=False)
 
 
 def parse_integers(texts: pd.Series, decimal: str = ",") -> Parsed:

@@ -25,11 +25,18 @@ from hfcore.study import Source, Study
 
 # The files that decide what a cleaned file is: where one changes, all files are read again.
 CODE = (
+    "aliases.py",
     "cleaning.py",
     "delimited.py",
     "desk.py",
+    "drop.py",
     "identity.py",
     "intake.py",
+    "joining.py",
+    "lifecare.py",
+    "linking.py",
+    "membership.py",
+    "monthly.py",
     "packages.py",
     "parsing.py",
     "parts.py",
@@ -53,9 +60,20 @@ class Shelf:
 
     def name(self, path: Path, source: Source, file: str) -> str:
         """The fingerprint under which a file's part is kept."""
-        name = _hash(self.seal, file_hash(path), repr(source), file)
+        name = fingerprint(self.seal, file_hash(path), repr(source), file)
         self.used.add(name)
         return name
+
+    def sealed(self, heads: Mapping[str, str]) -> Shelf:
+        """The same shelf for files that also depend on whose household is whose."""
+        if not heads:
+            return self
+        return Shelf(
+            self.folder,
+            fingerprint(self.seal, repr(sorted(heads.items()))),
+            self.may_write,
+            self.used,
+        )
 
     def take(self, name: str) -> Cleaned | None:
         """The part of that name; None where there is none, or it is not whole."""
@@ -108,8 +126,9 @@ def seal_of(study: Study, municipality: str, key: Key, aliases: Mapping[str, str
     home = Path(__file__).parent
     code = [(home / name).read_text(encoding="utf-8") for name in CODE]
     chosen = (study.name, study.cutoff, study.definitions.plans, sorted(aliases.items()))
-    return _hash(repr(chosen), municipality, key.fingerprint, *code)
+    return fingerprint(repr(chosen), municipality, key.fingerprint, *code)
 
 
-def _hash(*parts: str) -> str:
+def fingerprint(*parts: str) -> str:
+    """One short hash of several texts."""
     return hashlib.sha256("\x1e".join(parts).encode("utf-8", "replace")).hexdigest()[:32]

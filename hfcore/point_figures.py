@@ -9,10 +9,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from hfcore.dot_rows import draw_dots, mark_zero, row_axes, value_axis
 from hfcore.drawing import (
     GREY,
     GROUP_STYLE,
-    INK,
     PALETTE,
     WIDTH,
     label_ends,
@@ -22,25 +22,10 @@ from hfcore.drawing import (
     styled,
     title,
 )
-from hfcore.formats import label, quantity, span, subgroup_label
+from hfcore.formats import label, quantity, subgroup_label
 from hfcore.texts import text
 
-ROW_HEIGHT = 0.36
 BALANCE_LINES = (0.1, 0.25)
-
-
-def _row_axes(ax: Axes | None, rows: int) -> Axes:
-    return new_axes(ax, WIDTH, 1.3 + ROW_HEIGHT * max(rows, 3))
-
-
-def _value_axis(ax: Axes, unit: str, language: str) -> None:
-    if unit == "share":
-        percent_axis(ax.xaxis, language)
-    else:
-        number_axis(ax.xaxis, language)
-    ax.grid(False, axis="y")
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
 
 
 @styled
@@ -51,7 +36,7 @@ def plot_closure_reasons(rows: pd.DataFrame, language: str = "sv", ax: Axes | No
     ----------
     rows : count rows that tell their parts by subgroup (``closure_reason``), in the order drawn.
     """
-    ax = _row_axes(ax, len(rows))
+    ax = row_axes(ax, len(rows))
     names = [subgroup_label(each, language) for each in rows["subgroup"]]
     counts = rows["estimate"].to_numpy(dtype="float64")
     sns.barplot(
@@ -69,7 +54,7 @@ def plot_closure_reasons(rows: pd.DataFrame, language: str = "sv", ax: Axes | No
         ax.text(np.nan_to_num(count), place, f"  {words}", va="center", fontsize=9.5)
     ax.xaxis.set_visible(False)
     ax.spines["bottom"].set_visible(False)
-    _value_axis(ax, "count", language)
+    value_axis(ax, "count", language)
     ax.set_ylabel("")
     return title(ax, text("axes", "closures", language))
 
@@ -131,36 +116,6 @@ def plot_plan_changed(rows: pd.DataFrame, language: str = "sv", ax: Axes | None 
     return title(ax, text("axes", "share_of_adults", language))
 
 
-def _dots(
-    ax: Axes,
-    rows: pd.DataFrame,
-    names: Sequence[str],
-    language: str,
-    is_main: Sequence[bool],
-) -> None:
-    """One dot with its interval a row, the first row on top, its figure written at the right."""
-    unit = rows["unit"].iloc[0] if len(rows) else "count"
-    for place, (is_strong, (_, row)) in enumerate(zip(is_main, rows.iterrows(), strict=True)):
-        colour = PALETTE[0] if is_strong else GREY
-        right = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 9}
-        if pd.isna(row["estimate"]):
-            ax.text(1.02, place, text("axes", "too_few", language), color=GREY, **right)
-            continue
-        ax.hlines(place, row["ci_low"], row["ci_high"], color=colour, linewidth=2.2)
-        marker = "D" if is_strong else "o"
-        ax.plot(row["estimate"], place, marker=marker, color=colour, markersize=7)
-        ax.text(1.02, place, _figure_words(row, language), color=INK, **right)
-    ax.set_yticks(range(len(rows)), names)
-    ax.set_ylim(len(rows) - 0.4, -0.6)
-    _value_axis(ax, unit, language)
-
-
-def _figure_words(row: pd.Series, language: str) -> str:
-    interval = span(row["ci_low"], row["ci_high"], row["unit"], language)
-    figure = quantity(row["estimate"], row["unit"], language)
-    return f"{figure} ({interval})" if interval else figure
-
-
 @styled
 def plot_forest(
     rows: pd.DataFrame,
@@ -178,25 +133,13 @@ def plot_forest(
     pooled = rows["municipality"].eq("all")
     ordered = pd.concat([rows.loc[~pooled], rows.loc[pooled]])
     words = (names or {}) | {"all": text("words", "pooled", language)}
-    ax = _row_axes(ax, len(ordered))
+    ax = row_axes(ax, len(ordered))
     labels = [words.get(code, code) for code in ordered["municipality"]]
-    _dots(ax, ordered, labels, language, ordered["municipality"].eq("all"))
+    draw_dots(ax, ordered, labels, language, ordered["municipality"].eq("all"))
     if pooled.any():
         ax.axhline((~pooled).sum() - 0.5, color=GREY, linewidth=0.7)
-    above = _mark_zero(ax, ordered, language)
+    above = mark_zero(ax, ordered, language)
     return title(ax, label("metrics", ordered["metric"].iloc[0], language), above)
-
-
-def _mark_zero(ax: Axes, rows: pd.DataFrame, language: str) -> float:
-    """A line at no difference where figures lie on its sides; the room its name takes."""
-    ends = rows[["estimate", "ci_low", "ci_high"]]
-    if not (ends < 0).any().any():
-        return 12.0
-    ax.axvline(0, color=INK, linewidth=0.9)
-    word = text("axes", "no_difference", language)
-    place = ax.get_xaxis_transform()
-    ax.text(0, 1.0, word, transform=place, ha="center", va="bottom", fontsize=8.5, color=GREY)
-    return 26.0
 
 
 @styled
@@ -208,12 +151,12 @@ def plot_specifications(rows: pd.DataFrame, language: str = "sv", ax: Axes | Non
     rows : rows that differ by variant, method or subgroup; the variant ``default`` is the main one.
     """
     rows = rows.loc[rows["unit"].eq(rows["unit"].mode().iloc[0])]
-    ax = _row_axes(ax, len(rows))
+    ax = row_axes(ax, len(rows))
     varying = [c for c in ("variant", "method", "subgroup") if rows[c].nunique() > 1] or ["variant"]
     names = [_choice(row, varying, language) for _, row in rows.iterrows()]
     is_main = rows["variant"].eq("default") & rows["metric"].ne("support_effect_sensitivity")
-    _dots(ax, rows, names, language, is_main)
-    above = _mark_zero(ax, rows, language)
+    draw_dots(ax, rows, names, language, is_main)
+    above = mark_zero(ax, rows, language)
     return title(ax, label("metrics", rows["metric"].iloc[0], language), above)
 
 
@@ -237,7 +180,7 @@ def plot_balance(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = Non
     """
     shown = rows.loc[rows["metric"].eq("balance")]
     covariates = list(dict.fromkeys(shown["subgroup"]))
-    ax = _row_axes(ax, len(covariates))
+    ax = row_axes(ax, len(covariates))
     firsts: list[tuple[float, str, str]] = []
     for group, filled in (("control", False), ("comparison", True)):
         style = GROUP_STYLE["participant" if filled else "control"]
@@ -255,7 +198,7 @@ def plot_balance(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = Non
     ax.set_yticks(range(len(covariates)), [subgroup_label(each, language) for each in covariates])
     ax.set_ylim(len(covariates) - 0.4, -1.0)
     ax.set_xlim(left=0)
-    _value_axis(ax, "ratio", language)
+    value_axis(ax, "ratio", language)
     ax.xaxis.set_major_formatter(lambda value, _: quantity(value, "ratio", language))
     ax.set_xlabel(text("axes", "difference_in_sd", language))
     return title(ax, label("metrics", "balance", language))
@@ -278,11 +221,11 @@ def plot_naive_beside(rows: pd.DataFrame, language: str = "sv", ax: Axes | None 
     rows : rows of one unit, one a way of counting, naive ones first; those of the metrics
         ``…_naive`` and ``closure_share_entered`` are drawn grey.
     """
-    ax = _row_axes(ax, len(rows))
+    ax = row_axes(ax, len(rows))
     names = [_way_of_counting(row, language) for _, row in rows.iterrows()]
     is_main = ~rows["metric"].str.contains("naive|entered", regex=True)
-    _dots(ax, rows, names, language, is_main)
-    above = _mark_zero(ax, rows, language)
+    draw_dots(ax, rows, names, language, is_main)
+    above = mark_zero(ax, rows, language)
     causes = [each for each in dict.fromkeys(rows["cause"]) if each]
     words = label("causes", causes[0], language) if len(causes) == 1 else ""
     return title(ax, words[:1].upper() + words[1:], above)

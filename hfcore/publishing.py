@@ -7,10 +7,14 @@ import os
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hfcore import site, store
+from hfcore import store
 from hfcore.journal import Entry, code_hash, file_hash, files_hash, fingerprint
 from hfcore.tasks import LANGUAGES, OVERVIEW, PUBLIC, REPORT, Run
+
+if TYPE_CHECKING:
+    from hfcore.site import State
 
 _EXCHANGE, _HERE = 2, -100
 
@@ -98,9 +102,11 @@ def publish(run: Run) -> Path | None:
     first = target / "index.html"
     if not run.force and run.journal.is_done("site", mark):
         return first
+    from hfcore.site import write_front_pages
+
     shutil.rmtree(new, ignore_errors=True)
     pages = _collect_pages(run, new)
-    site.write_front_pages(new, run.study, _states(run, pages))
+    write_front_pages(new, run.study, _states(run, pages))
     _swap(new, target, old)
     outputs = dict(files_hash(target.rglob("*.html"), run.folder))
     run.journal.write("site", Entry("done", mark, outputs=outputs))
@@ -134,10 +140,12 @@ def _collect_pages(run: Run, new: Path) -> set[tuple[str, str]]:
     return pages
 
 
-def _states(run: Run, pages: set[tuple[str, str]]) -> dict[str, site.State]:
+def _states(run: Run, pages: set[tuple[str, str]]) -> dict[str, State]:
     """What there is of each municipality, from the pages and the journal."""
+    from hfcore.site import State
+
     return {
-        code: site.State(
+        code: State(
             languages=frozenset(language for place, language in pages if place == code),
             made_on=_made_on(run, code),
             missing=_missing(run, code),

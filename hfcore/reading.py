@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hfcore.delimited import Records, split_records
+from hfcore.delimited import CONTROL, Records, split_records
 from hfcore.errors import Problem, StudyError
 from hfcore.packages import MAX_FILE_BYTES, RefusedFileError
 from hfcore.rules import harmless, problem
@@ -30,8 +30,8 @@ BOMS = (
 OPTION_HEADERS = ("row_id", "version", "paid_on", "protected", "birth_year", "person_id")
 
 # Swedish letters saved as UTF-8, read as cp1252 and saved again.
-_MOJIBAKE = re.compile("Ã[¥¤¶…„–©]|â€|ï»¿")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+MOJIBAKE = ("Ã¥", "Ã¤", "Ã¶", "Ã…", "Ã„", "Ã–", "Ã©", "â€", "ï»¿")
+_CONTROL = re.compile(f"[{re.escape(CONTROL)}]")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _codec(declared: str) -> str:
 
 def _decoded(raw: bytes, encoding: str) -> tuple[str, str]:
     text = raw.decode(encoding)
-    if _MOJIBAKE.search(text) or text.count("\0") > len(text) // 4:
+    if any(letters in text for letters in MOJIBAKE) or text.count("\0") > len(text) // 4:
         raise RefusedFileError("E-ENCODING")
     return text, encoding
 

@@ -8,7 +8,7 @@ difference between two definitions are what the reader can know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -86,15 +86,13 @@ def counts_of(rows: pd.DataFrame, publication: Publication) -> Counts:
 
 
 def _add_flows(counts: Counts, rows: pd.DataFrame, publication: Publication) -> None:
-    steps = rows.loc[rows["metric"].eq("flow") & rows["subgroup"].str.startswith("step=")]
-    for group, step, shown in zip(
-        steps["group"], steps["subgroup"].str.removeprefix("step="), steps["estimate"], strict=True
-    ):
-        counts.add((step, group), shown, publication)
-    for group in steps["group"].unique():
-        for whole, parts in _FLOWS:
-            named = [counts.names.get((part, group)) for part in parts]
-            counts.tie(counts.names.get((whole, group)), named)
+    is_step = rows["metric"].eq("flow") & rows["subgroup"].str.startswith("step=")
+    steps = rows.loc[is_step & rows["group"].eq("participant")]
+    for step, shown in zip(steps["subgroup"], steps["estimate"], strict=True):
+        counts.add((step.removeprefix("step="), "participant"), shown, publication)
+    for whole, parts in _FLOWS:
+        named = [counts.names.get((part, "participant")) for part in parts]
+        counts.tie(counts.names.get((whole, "participant")), named)
 
 
 def _add_partitions(counts: Counts, rows: pd.DataFrame, publication: Publication) -> None:
@@ -153,10 +151,12 @@ def reach(counts: Counts) -> pd.DataFrame:
     -------
     One row a target: ``low`` and ``high`` (the least and the largest value that all that is shown
     allows), ``alone`` (how many values its own showing allows), ``is_tied`` (whether any sum
-    holds it). Empty where what is shown contradicts itself: then nothing follows from it.
+    holds it). Sums that cannot hold with the ones before them (their parts are of other
+    contributors than they seem) are left out.
     """
     if not counts.low:
         return pd.DataFrame(columns=["low", "high", "alone", "is_tied"])
+    counts = _consistent(counts)
     tied = {place for each in counts.sums for place in each}
     targets = [{place: 1} for place in sorted(tied) if counts.low[place] <= SMALL]
     wide = counts.names.get(("closed", "participant", "published", "self_sufficiency"))
@@ -166,8 +166,6 @@ def reach(counts: Counts) -> pd.DataFrame:
     rows = []
     for target in targets:
         low, high = _solve(counts, target, 1), _solve(counts, target, -1)
-        if low is None or high is None:
-            return pd.DataFrame(columns=["low", "high", "alone", "is_tied"])
         places = list(target)
         alone = sum(counts.high[place] - counts.low[place] for place in places) + 1
         rows.append({"low": low, "high": high, "alone": alone, "is_tied": True})
@@ -182,6 +180,16 @@ def reach(counts: Counts) -> pd.DataFrame:
         for place in bare
     ]
     return pd.DataFrame(rows, columns=["low", "high", "alone", "is_tied"])
+
+
+def _consistent(counts: Counts) -> Counts:
+    """The same unknowns with as many of the sums, in their order, as can hold together."""
+    kept = replace(counts, sums=[])
+    for each in counts.sums:
+        tried = replace(counts, sums=[*kept.sums, each])
+        if _solve(tried, {}, 1) is not None:
+            kept = tried
+    return kept
 
 
 def _solve(counts: Counts, target: dict[int, int], sign: int) -> int | None:

@@ -29,8 +29,8 @@ OBJECT = re.compile(r"\[?<[A-Za-z_][\w.]*( object at|:| size).*>\]?", re.DOTALL)
 class Page:
     """What a page is, besides its notebook.
 
-    ``links`` are pairs of text and address for the head of the page, ``other_language`` the
-    address of the same page in the other one.
+    ``place`` is the municipality, if it is about one; ``links`` are pairs of text and address for
+    the head of the page, ``other_language`` the address of the same page in the other one.
     """
 
     language: str
@@ -38,6 +38,7 @@ class Page:
     study_title: str
     is_public: bool
     is_simulated: bool
+    place: str = ""
     links: tuple[tuple[str, str], ...] = ()
     other_language: str = ""
 

@@ -47,7 +47,8 @@ def support_effect_sensitivity(
     Results in SEK per month (e_value and rosenbaum_gamma: ratio), subgroup ``window=…``, by
     variant: default; the estimators unadjusted, entropy_balanced, probability_weighted,
     doubly_robust, matched_pairs; balanced_on_payments; the bases base_early (without its last
-    three months) and base_last_month; after_only and before_after; with_moves, winsorised,
+    three months) and base_last_month; after_only and before_after (participants
+    alone, against the study's baseline months); with_moves, winsorised,
     fixed_prices and trimmed; leave_one_out_lowest and _highest; matched_order_lowest and
     _highest (of 100 random orders); placebo_6 and placebo_12 (as though the start had been that
     many months earlier); e_value, its ``ci_low`` that of the end nearest to nothing; and

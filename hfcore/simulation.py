@@ -22,6 +22,7 @@ import pandas as pd
 DAYS_PER_MONTH = 30.4375
 ADULT_AGE = 18
 CAUSES = ("self_sufficiency", "moved", "deceased", "other_positive", "negative")
+DEPARTED = ("moved", "deceased")
 OBSTACLES = ("unemployed", "sick_listed", "social_reasons", "language", "parental_leave")
 
 
@@ -51,13 +52,13 @@ class Process:
     share_recent_spells: float = 0.45
     recent_months: int = 24
     older_months: float = 53.0
-    select_shock: float = 0.8
-    select_permanent: float = 0.25
-    select_children: float = 0.35
+    select_shock: float = 0.7
+    select_permanent: float = 0.35
+    select_children: float = 0.25
     mean_agencies: float = 2.4
     select_agencies: float = 0.5
-    control_permanent: float = 0.6
-    exit_hazard: float = 0.028
+    control_permanent: float = 0.55
+    exit_hazard: float = 0.018
     return_hazard: float = 0.02
     hazards: Mapping[str, float] = field(
         default_factory=lambda: dict(zip(CAUSES, (0.018, 0.004, 0.002, 0.03, 0.018), strict=True))
@@ -115,7 +116,7 @@ def draw_candidates(rng: np.random.Generator, starts: np.ndarray, process: Proce
     size = len(starts) * process.candidates_per_start
     adults = np.where(rng.random(size) < process.share_couples, 2, 1)
     older = process.recent_months + rng.gamma(1.3, process.older_months / 1.3, size)
-    recent = rng.integers(4, process.recent_months + 1, size)
+    recent = rng.integers(1, process.recent_months + 1, size)
     is_recent = rng.random(size) < process.share_recent_spells
     age = np.clip(rng.gamma(9.0, 4.2, size), 20, 62).astype(int)
     households = pd.DataFrame(

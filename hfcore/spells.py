@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from hfcore.contributions import add_share, count_rows, entered, has_stay
-from hfcore.curves import incidence_rows
+from hfcore.curves import difference_rows, incidence_rows
 from hfcore.paid_months import PaidMonths, any_paid, first_gap, first_return, paid_months
-from hfcore.schema import GROUPS, build_results, require_columns
+from hfcore.schema import GROUPS, build_results, join_results, require_columns
 from hfcore.study import Study
 
 GONE = ("moved", "deceased")
@@ -91,6 +91,31 @@ def exit_from_support(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study
     return build_results(rows, metric="exit_from_support", unit="share", method="aalen_johansen")
 
 
+def exit_difference(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """How much larger the share that has left support is among participants than among controls.
+
+    One row a variant of the gap and month (``cause`` exit_from_support). The groups are compared
+    as they are. Interval from the two log(−log) intervals (Zou & Donner 2008).
+    """
+    both = exit_from_support(cohort, payments, study).assign(cause="exit_from_support")
+    rows = difference_rows(both)
+    return build_results(rows, metric="incidence_difference", unit="share", method="mover")
+
+
+def gap_headlines(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Exit and return under every declared gap at the headline month, participants.
+
+    The rows of ``exit_from_support`` and ``reactivation`` at ``reactivation_window_months``, to
+    stand beside ``trajectories.definition_variants``.
+    """
+    rows = join_results(
+        exit_from_support(cohort, payments, study), reactivation(cohort, payments, study)
+    )
+    month = study.definitions.reactivation_window_months
+    asked = rows["group"].eq("participant") & rows["month"].eq(month) & rows["subgroup"].eq("")
+    return rows.loc[asked.fillna(False).astype(bool)].reset_index(drop=True)
+
+
 def _curves(
     timed: pd.DataFrame, name: str, months: np.ndarray, variant: str, subgroup: str = ""
 ) -> list[pd.DataFrame]:
@@ -166,7 +191,7 @@ def _observed_returns(spells: pd.DataFrame, points: np.ndarray) -> pd.DataFrame:
     counts = count_rows(long, cells).drop(columns="estimate")
     back = count_rows(long.loc[long["_is_back"]], cells)
     rows = add_share(counts.assign(n_events=back["n"], key_events=back["key_n"]))
-    return rows.assign(variant="observed_that_long", subgroup="")
+    return rows.assign(variant="observed_that_long", subgroup="", cause="")
 
 
 def _closed_spells(paid: PaidMonths, cause: str, gap: int) -> pd.DataFrame:

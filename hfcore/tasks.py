@@ -32,7 +32,8 @@ from hfcore.study import Study
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 REPORT, OVERVIEW = "90_report", "95_overview"
 PUBLIC = (REPORT, OVERVIEW)
-WHOLE_STUDY = ("85_published_claims", OVERVIEW, "99_method_validation")
+POOLED = "45_all_municipalities"
+WHOLE_STUDY = (POOLED, "85_published_claims", OVERVIEW, "99_method_validation")
 LANGUAGES = ("sv", "en")
 PUBLISHED_FIGURES = "raw/published_figures.csv"
 
@@ -54,6 +55,11 @@ class Task:
     def is_public(self) -> bool:
         """Whether its page is for everybody, made where exact results cannot be reached."""
         return self.name in PUBLIC
+
+    @property
+    def stage(self) -> int:
+        """When its turn comes: each municipality's own notebooks, those of the study, the pages."""
+        return 2 if self.is_public else int(self.municipality == store.ALL)
 
     @property
     def key(self) -> str:
@@ -155,8 +161,10 @@ def _read_json(path: Path, _changed: int) -> dict[str, object]:
 
 
 def _inputs(run: Run, task: Task) -> list[Path]:
-    """The files that a task may read: a municipality's tables, or protected results."""
+    """The files that a task may read: tables, the exact results of all, or protected results."""
     part = "*" if task.municipality == store.ALL else task.municipality
+    if task.name == POOLED:
+        return sorted(run.folder.glob("results/municipality=[0-9]*/*.parquet"))
     if not task.is_public:
         return [*run.folder.glob(f"tables/*/municipality={part}/*.parquet")]
     own = [*run.folder.glob(f"protected/municipality={part}/*.parquet")]
@@ -220,22 +228,21 @@ def _render(run: Run, task: Task) -> dict[str, str]:
 
 
 def _page(run: Run, task: Task) -> rendering.Page:
-    study = run.study
-    language = task.language or "en"
-    place = study.title[language]
-    if task.municipality != store.ALL:
-        place = study.municipality(task.municipality).name
+    language, study = task.language or "en", run.study
+    place = "" if task.municipality == store.ALL else study.municipality(task.municipality).name
     links, other = (), ""
     if task.is_public:
         home = "../../index.html" if language == "sv" else "../../en/index.html"
         links = ((rendering.texts(language)["home"], home),)
         other = next((f"../{each}/index.html" for each in run.languages if each != language), "")
+    subject = study.title[language] if task.is_public else task.name
     return rendering.Page(
         language=language,
-        title=f"{place} – {study.title[language]}" if task.is_public else f"{place} {task.name}",
+        title=" – ".join(filter(None, (place, subject))),
         study_title=study.title[language],
         is_public=task.is_public,
         is_simulated=study.is_simulated,
+        place=place,
         links=links,
         other_language=other,
     )

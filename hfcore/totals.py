@@ -26,11 +26,15 @@ def without_totals(cells: pd.DataFrame, source: Source, desk: Desk) -> pd.DataFr
     keys, amounts = _headers(source, ("id",)), _headers(source, ("float", "int"))
     if not len(cells) or not keys:
         return cells
-    words = cells.apply(_is_word)
-    no_id = (cells[keys].isna() | words[keys]).all(axis=1)
-    is_last = pd.Series(cells.index == cells.index[-1], cells.index)
-    looks = no_id & (words.any(axis=1) | is_last)
-    above, totals = cells.loc[~looks], cells.loc[looks]
+    no_id = pd.Series(True, cells.index)
+    for key in keys:
+        no_id &= cells[key].isna() | _may_be_word(cells[key])
+    if not no_id.any():
+        return cells
+    words = cells.loc[no_id].apply(_is_word)
+    named = (cells.loc[no_id, keys].isna() | words[keys]).all(axis=1)
+    totals = words.index[named & (words.any(axis=1) | (words.index == cells.index[-1]))]
+    above, totals = cells.drop(index=totals), cells.loc[totals]
     if len(totals):
         sums = [_is_sum(above[each], totals.iloc[-1][each], source.decimal) for each in amounts]
         desk.note("W-TOTAL" if any(sums) and len(totals) == 1 else "E-TOTAL", "", totals.index)
@@ -44,6 +48,11 @@ def _headers(source: Source, kinds: tuple[str, ...]) -> list[str]:
         for name, given in source.columns.items()
         if given.header and columns[name].kind in kinds
     ]
+
+
+def _may_be_word(texts: pd.Series) -> pd.Series:
+    """Whether a text begins like a total: a quick look at all rows before the careful one."""
+    return texts.str[:1].isin(["S", "s", "T", "t", "D", "d"])
 
 
 def _is_word(texts: pd.Series) -> pd.Series:

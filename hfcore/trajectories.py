@@ -13,7 +13,7 @@ import pandas as pd
 from hfcore import event_times, intervals
 from hfcore.cohort import assign_cause
 from hfcore.contributions import has_stay
-from hfcore.curves import counted, incidence_rows, remaining_rows
+from hfcore.curves import counted, difference_rows, incidence_rows, remaining_rows
 from hfcore.endings import (
     closure_reason,
     closure_share_entered,
@@ -224,35 +224,9 @@ def incidence_difference(
     Zou & Donner (2008).
     """
     both = cumulative_incidence(cohort, study, variant)
-    both = both.loc[both["metric"].eq("cumulative_incidence")].reset_index(drop=True)
-    first = both.loc[both["group"].eq("participant")].reset_index(drop=True)
-    other = both.loc[both["group"].eq("control")].reset_index(drop=True)
-    other = other if len(other) else _absent(first)
-    ends = intervals.difference_of(
-        first["estimate"],
-        (first["ci_low"], first["ci_high"]),
-        other["estimate"],
-        (other["ci_low"], other["ci_high"]),
-    )
-    known = first["status"].eq("ok") & other["status"].eq("ok")
-    rows = first[["variant", "cause", "month"]].assign(
-        group="difference",
-        estimate=first["estimate"] - other["estimate"],
-        ci_low=ends[0],
-        ci_high=ends[1],
-        n=first["n"] + other["n"],
-        n_events=first["n"],
-        key_n=first["key_n"] + other["key_n"],
-        key_events=first["key_n"],
-        df=(np.minimum(first["n"], other["n"]) - 1).astype("float64"),
-        status=np.where(known, "ok", "not_available"),
-    )
+    both = both.loc[both["metric"].eq("cumulative_incidence")]
+    rows = difference_rows(both)
     return build_results(rows, metric="incidence_difference", unit="share", method="mover")
-
-
-def _absent(rows: pd.DataFrame) -> pd.DataFrame:
-    empty = dict.fromkeys(("estimate", "ci_low", "ci_high"), np.nan)
-    return rows.assign(**empty, n=0, key_n=0.0, status="not_available")
 
 
 def definition_variants(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:

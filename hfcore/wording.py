@@ -8,64 +8,23 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hfcore import design_grade
+from hfcore.answers import (
+    FIRST_WINDOW,
+    LEVELS,
+    households,
+    is_shown,
+    one_row,
+    rows_of,
+    verb_level,
+)
 from hfcore.formats import day, label, months, number, percentage_points, quantity
 from hfcore.schema import GROUPS
 from hfcore.study import Study
 from hfcore.texts import text
 
-LEVELS = design_grade.VERBS[::-1]
-FIRST_WINDOW = "window=1-12"
 FIRST_YEAR = 12
 HEADLINE_CAUSE = "self_sufficiency"
 FEW_HOUSEHOLDS = 50
-
-
-def rows_of(protected: pd.DataFrame, metric: str, **where: object) -> pd.DataFrame:
-    """The rows of a metric with given values, in their order; the main definition unless named.
-
-    >>> frame = pd.DataFrame({"metric": ["flow"], "variant": ["default"], "group": ["control"]})
-    >>> len(rows_of(frame, "flow", group="control")), len(rows_of(frame, "flow", group=""))
-    (1, 0)
-    """
-    rows = protected.loc[protected["metric"].eq(metric)]
-    for column, value in ({"variant": "default"} | where).items():
-        rows = rows.loc[rows[column].eq(value).fillna(False).astype(bool)]
-    return rows
-
-
-def one_row(protected: pd.DataFrame, metric: str, **where: object) -> pd.Series | None:
-    """The first such row that has something to say, or the first at all, or None."""
-    rows = rows_of(protected, metric, **where)
-    if rows.empty:
-        return None
-    shown = rows.loc[rows["estimate"].notna()]
-    return (shown if len(shown) else rows).iloc[0]
-
-
-def is_shown(row: pd.Series | None) -> bool:
-    """Whether a row exists and has an estimate to show."""
-    return row is not None and bool(pd.notna(row["estimate"]))
-
-
-def households(protected: pd.DataFrame, group: str = "participant") -> int | None:
-    """How many households of a group there are, as the reader may know it; None if hidden."""
-    row = one_row(protected, "households", group=group, subgroup="")
-    return int(row["estimate"]) if is_shown(row) else None
-
-
-def verb_level(protected: pd.DataFrame, window: str = FIRST_WINDOW) -> str:
-    """How much the report may claim of the effect on support.
-
-    ``unseen`` where the effect is hidden, too few or its interval reaches 0; else by the grade of
-    the design: 4 and 5 ``led_to``, 3 ``suggests``, below or unknown ``covaries``.
-    """
-    effect = one_row(protected, "support_effect", subgroup=window)
-    if not is_shown(effect):
-        return "unseen"
-    row = one_row(protected, "design_grade")
-    grade = row["estimate"] if is_shown(row) else 1
-    return design_grade.verb_level(grade, effect["ci_low"], effect["ci_high"], effect["status"])
 
 
 def headline(
@@ -149,7 +108,7 @@ def trajectory_sentence(
     month: int = FIRST_YEAR,
 ) -> str:
     """Of 100 families, how many had left for a cause after some months, and how many remain."""
-    here = {"group": "participant", "month": month}
+    here = {"group": "participant", "month": month, "subgroup": ""}
     row = one_row(protected, "cumulative_incidence", cause=cause, **here)
     words = _names(study, municipality, language) | {"cause": label("causes", cause, language)}
     if not is_shown(row):
@@ -176,14 +135,14 @@ def planning_sentence(protected: pd.DataFrame, study: Study, language: str, mont
     if rows_of(protected, "plan_changed").empty:
         return text("planning", "absent", language)
     groups = {
-        f"{group}s": one_row(protected, "plan_changed", group=group, month=month)
+        f"{group}s": one_row(protected, "plan_changed", group=group, month=month, subgroup="")
         for group in GROUPS
     }
     if not is_shown(groups["participants"]):
         return text("planning", "few", language)
     counts = {name: _hundred(row["estimate"]) for name, row in groups.items() if is_shown(row)}
-    words = {"month": month, "intervention": study.title[language]} | counts
-    difference = one_row(protected, "plan_changed_difference", month=month)
+    words = {"month": month, "intervention": intervention(study, language)} | counts
+    difference = one_row(protected, "plan_changed_difference", month=month, subgroup="")
     if not is_shown(groups["controls"]) or not is_shown(difference):
         return text("planning", "alone", language, **words)
     ends = [difference["ci_low"], difference["ci_high"]]
@@ -205,10 +164,9 @@ def naive_sentences(
     One sentence for each pair of which both are shown: shares, times, support.
     """
     found = []
-    naive = one_row(protected, "closure_share_naive", cause=cause)
-    honest = one_row(
-        protected, "cumulative_incidence", group="participant", cause=cause, month=month
-    )
+    here = {"group": "participant", "subgroup": "", "cause": cause}
+    naive = one_row(protected, "closure_share_naive", **here)
+    honest = one_row(protected, "cumulative_incidence", month=month, **here)
     if is_shown(naive) and is_shown(honest):
         key = "closed_larger" if naive["estimate"] > honest["estimate"] else "closed_smaller"
         pair = {
@@ -217,7 +175,7 @@ def naive_sentences(
         }
         names = {"cause": label("causes", cause, language), "month": month}
         found.append(text("naive", key, language, **pair, **names))
-    time = one_row(protected, "closure_time_naive", cause="")
+    time = one_row(protected, "closure_time_naive", cause="", subgroup="")
     if is_shown(time):
         found.append(text("naive", "times", language, naive=months(time["estimate"], language)))
     plain = one_row(protected, "support_difference_naive", subgroup="window=1-24")
@@ -286,9 +244,14 @@ def _joined(words: list[str], language: str) -> str:
     return joint.join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
+def intervention(study: Study, language: str) -> str:
+    """What the intervention is called in a sentence: the title without a remark in brackets."""
+    return study.title[language].partition(" (")[0]
+
+
 def _names(study: Study, municipality: str, language: str) -> dict[str, str]:
     return {
-        "intervention": study.title[language],
+        "intervention": intervention(study, language),
         "place": study.municipality(municipality).name,
     }
 

@@ -73,7 +73,7 @@ from IPython.display import HTML, Markdown, display
 import hfcore as hf
 rows = hf.read_protected(study, municipality if municipality != "all" else "*")
 head = "Rapport" if language == "sv" else "Report"
-display(Markdown(f"# {head} <i>{len(rows)}</i>"))
+display(Markdown(f"## {head} <i>{len(rows)}</i>"))
 display(HTML("<table><caption>Antal</caption><thead><tr><th scope='col'>metric</th></tr></thead>"
              "<tbody><tr><td>1</td></tr></tbody></table>"))
 """

@@ -207,6 +207,14 @@ def test_curves_are_steps_with_bands_names_and_at_risk_row():
     assert {"95", "77", "59", "41", "23"} <= set(words(ax))
 
 
+def test_groups_and_other_definitions_are_not_drawn_into_the_main_curve():
+    others = [curves().assign(subgroup="children=1-2"), curves().assign(variant="strict")]
+    rows = pd.concat([curves(), *others], ignore_index=True)
+    ax = figures.plot_cumulative_incidence(rows, "en")
+    assert sum(line.get_drawstyle() == "steps-post" for line in ax.lines) == 3
+    assert figures.alt_text(rows, "en") == figures.alt_text(curves(), "en")
+
+
 def test_a_single_share_is_a_point_with_its_interval():
     rows = curves()
     hidden = rows["cause"].eq("moved") & rows["month"].ne(12)
@@ -215,6 +223,24 @@ def test_a_single_share_is_a_point_with_its_interval():
     assert sum(line.get_drawstyle() == "steps-post" for line in ax.lines) == 2
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert [dot.get_xdata().tolist() for dot in dots] == [[12.0]]
+
+
+def test_shares_at_one_month_alone_are_rows_of_dots():
+    rows = curves()
+    rows = rows.assign(estimate=rows["estimate"].where(rows["month"].eq(12)))
+    ax = figures.plot_cumulative_incidence(rows, "en")
+    labels = [each.get_text() for each in ax.get_yticklabels()]
+    assert labels == ["self-sufficiency", "moved", "negative closure"]
+    assert ax.get_title(loc="left") == "Share of families, after 12 months"
+    assert "16% (11–21%)" in words(ax)
+    assert figures.alt_text(rows, "en").count("%") == 9
+
+
+def test_a_window_with_too_few_shows_its_range_and_no_answer():
+    rows = effects()
+    rows = rows.assign(status=rows["status"].mask(rows["subgroup"].ne(""), "too_few"))
+    said = " ".join(words(figures.plot_support_effect(rows, "en")))
+    assert "too few for an answer" in said and "−1,300" not in said
 
 
 def test_months_with_too_few_are_a_gap():

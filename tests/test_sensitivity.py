@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import MetricInputError
+from hfcore.price_index import in_fixed_prices
 from hfcore.regression import adjusted_difference
 from hfcore.sensitivity import support_effect_sensitivity
 from hfcore.support import support_effect
@@ -102,7 +103,7 @@ def test_plain_alternatives_by_another_road(rows):
     assert rows.loc["base_early", "estimate"] == pytest.approx(gap(after - early))
     change = after - wide.loc[:, -12:-1].mean(axis=1)
     assert rows.loc["unadjusted", "estimate"] == pytest.approx(gap(change))
-    own = change[treated]
+    own = (after - wide.loc[:, -3:-1].mean(axis=1))[treated]
     assert rows.loc["before_after", "estimate"] == pytest.approx(own.mean())
     reach = 2.073873068 * own.std() / np.sqrt(23)  # t(22) at 97.5 %
     assert rows.loc["before_after", "ci_high"] == pytest.approx(own.mean() + reach)
@@ -121,6 +122,16 @@ def test_amounts_above_the_cap_are_cut(rows):
     one = support_effect(capped, cohort, study()).iloc[0]
     assert rows.loc["winsorised", "estimate"] == pytest.approx(one["estimate"])
     assert rows.loc["winsorised", "estimate"] != rows.loc["default", "estimate"]
+
+
+def test_fixed_prices_are_the_effect_of_the_panel_in_them(rows):
+    panel, cohort = made_up()
+    fixed = in_fixed_prices(panel, cohort, 2021)
+    one = support_effect(fixed, cohort, study(), variant="fixed_prices").iloc[0]
+    assert rows.loc["fixed_prices", "estimate"] == pytest.approx(one["estimate"])
+    assert one["variant"] == "fixed_prices"
+    # Payments of 2016–2018 are worth more in the prices of 2021.
+    assert abs(one["estimate"]) > 1.03 * abs(rows.loc["default", "estimate"])
 
 
 def test_leaving_one_out_spans_the_default(rows):

@@ -21,6 +21,8 @@ METRICS = {
     "exit_from_support": spells.exit_from_support,
     "reactivation": spells.reactivation,
     "closures_against_payments": spells.closures_against_payments,
+    "exit_difference": spells.exit_difference,
+    "gap_headlines": spells.gap_headlines,
 }
 
 
@@ -188,6 +190,30 @@ def test_plain_shares_agree_with_r(group):
 def test_closures_against_payments_agree_with_r():
     rows = results_of("closures_against_payments").set_index("subgroup")["estimate"]
     assert {name.partition("=")[2]: count for name, count in rows.items()} == R["against"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_difference_from_the_two_curves_of_r(variant):
+    rows = pick(results_of("exit_difference"), variant=variant, month=12)
+    curves = [R["exit"][VARIANTS[variant]][group] for group in ("participant", "control")]
+    (p1, low1, high1), (p2, low2, high2) = (
+        [curve[key][12] for key in ("estimate", "low", "high")] for curve in curves
+    )
+    down, up = np.hypot(p1 - low1, high2 - p2), np.hypot(high1 - p1, p2 - low2)
+    found = rows[["estimate", "ci_low", "ci_high"]].iloc[0].tolist()
+    assert found == pytest.approx([p1 - p2, p1 - p2 - down, p1 - p2 + up], abs=1e-9)
+
+
+def test_headlines_hold_every_variant_once():
+    rows = results_of("gap_headlines")
+    assert not rows[["metric", "variant"]].duplicated().any()
+    assert rows["month"].eq(12).all()
+    assert pick(rows, metric="exit_from_support")["variant"].tolist() == [
+        "default",
+        "gap_1",
+        "gap_3",
+    ]
+    assert "after_closure" in set(pick(rows, metric="reactivation")["variant"])
 
 
 # Properties

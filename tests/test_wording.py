@@ -1,13 +1,16 @@
 """Every sentence of the report, from rows made by hand, in both languages."""
 
+import re
 from datetime import date
+from pathlib import Path
 from string import Formatter
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore import wording
+import hfcore
+from hfcore import rendering, wording
 from hfcore.errors import UsageError
 from hfcore.formats import (
     day,
@@ -31,7 +34,7 @@ PLACE = Municipality(
 )
 STUDY = Study(
     "hela-familjen",
-    {"sv": "Hela Familjen", "en": "The Whole Family"},
+    {"sv": "Hela Familjen", "en": "The Whole Family (simulated)"},
     True,
     date(2021, 12, 31),
     2021,
@@ -224,6 +227,14 @@ def test_a_hidden_curve_is_said_to_be_hidden():
     )
 
 
+def test_a_subgroup_never_stands_for_the_whole_group():
+    hidden = incidence(np.nan, np.nan, np.nan)
+    women = incidence(0.4, 0.3, 0.5)
+    women[2]["subgroup"] = "applicant_sex=woman"
+    said = wording.trajectory_sentence(rows(hidden, women), STUDY, "1293", "en")
+    assert said.endswith("there are too few of them.")
+
+
 def plan(group, share):
     columns = {"group": group, "month": 6, "estimate": share}
     return "plan_changed", "share", columns
@@ -372,3 +383,12 @@ def test_an_unknown_language_or_text_is_told():
 )
 def test_numbers_dates_and_names(written, expected):
     assert written == expected
+
+
+def test_the_glossary_has_one_anchor_a_term_and_those_that_pages_explain():
+    glossary = (Path(hfcore.__file__).parent.parent / "GLOSSARY.md").read_text(encoding="utf-8")
+    anchors = re.findall(r'<a id="([a-z-]+)"></a>', glossary)
+    assert len(anchors) == len(set(anchors)) > 30
+    assert {each["id"] for each in rendering.glossary("sv")} <= set(anchors)
+    lines = [line for line in glossary.splitlines() if "<a id" in line]
+    assert all(line.count(" · ") == 1 and line.count("|") == 4 for line in lines)

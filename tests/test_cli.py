@@ -1,0 +1,223 @@
+"""The command line: exit codes, sentences, and what goes to which stream."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_study import NAME, write_data
+
+from hfcore import batch, cli, errors, ingest
+from hfcore.tasks import Outcome
+
+COMMANDS = ("demo", "ingest", "check", "run", "audit", "claims")
+HEAVY = "pandas numpy papermill nbconvert nbclient matplotlib seaborn sklearn statsmodels babel"
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Return the calls that would have run a study, which end as ``ran.outcome`` says."""
+
+    class Calls(list):
+        outcome: object = Outcome()
+
+    calls = Calls()
+
+    def run_study(*args, **options):
+        calls.append((args, options))
+        if isinstance(calls.outcome, BaseException):
+            raise calls.outcome
+        return calls.outcome
+
+    monkeypatch.setattr(batch, "run_study", run_study)
+    monkeypatch.delenv("HFCORE_DATA", raising=False)
+    monkeypatch.delenv("HFCORE_DEBUG", raising=False)
+    return calls
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself_with_an_example(command, capsys):
+    assert cli.run_command([command, "--help"]) == 0
+    assert f"Example: hfcore {command} " in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_loads_nothing_that_takes_time():
+    code = (
+        "import sys; from hfcore import cli\n"
+        "assert cli.run_command(['--help']) == 0\n"
+        f"print(sorted(set({HEAVY.split()!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+    assert all(command in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["runn"],
+        ["run", NAME, "--bogus"],
+        ["run", NAME, "--workers", "0"],
+        ["run", NAME, "--language", "de"],
+        ["run", NAME, "--data", "no-such-folder"],
+        ["run", "no-such-study"],
+        ["run", "../x"],
+        ["check", "no-such-study"],
+        ["claims", "no-such-file.csv"],
+    ],
+)
+def test_wrong_usage_is_a_sentence_and_2(arguments, capsys):
+    assert cli.run_command(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.strip() and "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("option", ["--scheduler", "--scheduler=tcp://x:1"])
+def test_an_option_that_is_not_there_says_what_to_do_instead(option, capsys):
+    assert cli.run_command(["run", NAME, option]) == 2
+    assert "hfcore cannot use a cluster: leave out --scheduler" in capsys.readouterr().err
+
+
+def test_codes_reach_the_run_as_text(ran):
+    arguments = [
+        "run",
+        NAME,
+        "--municipality",
+        "0180",
+        "--municipality",
+        "0114",
+        "--language",
+        "en",
+    ]
+    assert cli.run_command([*arguments, "--notebook", "10_trajectories", "--force"]) == 0
+    args, options = ran[0]
+    assert args == (NAME, ["0180", "0114"], ["10_trajectories"], ("en",))
+    assert (options["workers"], options["force"], options["inside_only"]) == (2, True, False)
+
+
+def test_the_data_folder_is_told_to_every_module(ran, tmp_path):
+    assert cli.run_command(["run", NAME, "--data", str(tmp_path)]) == 0
+    assert os.environ["HFCORE_DATA"] == str(tmp_path)
+
+
+def test_the_page_to_open_is_the_only_result(ran, capsys):
+    ran.outcome = Outcome(done=2, unchanged=1, site=Path("site/index.html"))
+    assert cli.run_command(["run", NAME]) == 0
+    said = capsys.readouterr()
+    assert said.out == "site/index.html\n"
+    assert said.err == "2 notebooks executed, 1 unchanged.\n"
+
+
+def test_what_failed_is_listed_and_3(ran, capsys):
+    ran.outcome = Outcome(1, 0, ["1290/10_x: Cell 3 stopped.", "1293/10_x: Cell 3 stopped."])
+    assert cli.run_command(["run", NAME]) == 3
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "2 failed; the rest is done.",
+        "- 1290/10_x: Cell 3 stopped.",
+        "- 1293/10_x: Cell 3 stopped.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.HfcoreError("It is so."), 1),
+        (errors.StudyError("It is so."), 2),
+        (errors.RawDataError("It is so."), 3),
+        (errors.LockedError("It is so."), 4),
+        (errors.LeakError("It is so."), 5),
+    ],
+)
+def test_each_kind_of_mistake_has_its_exit_code(ran, capsys, error, code):
+    ran.outcome = error
+    assert cli.run_command(["run", NAME]) == code
+    assert capsys.readouterr().err == "It is so.\n"
+
+
+def test_an_unforeseen_error_tells_nothing_of_the_data(ran, capsys):
+    ran.outcome = ValueError("household 19121212-1212")
+    assert cli.run_command(["run", NAME]) == 1
+    said = capsys.readouterr()
+    assert said.err == "hfcore met a fault of its own (ValueError); HFCORE_DEBUG=1 shows where.\n"
+    assert said.out == ""
+
+
+def test_with_debug_the_error_itself_is_seen(ran, monkeypatch):
+    monkeypatch.setenv("HFCORE_DEBUG", "1")
+    ran.outcome = ValueError("where")
+    with pytest.raises(ValueError, match="where"):
+        cli.run_command(["run", NAME])
+
+
+def test_an_interruption_is_130(ran, capsys):
+    ran.outcome = KeyboardInterrupt()
+    assert cli.run_command(["run", NAME]) == 130
+    assert "Interrupted; what was done is kept." in capsys.readouterr().err
+
+
+def test_being_asked_to_end_counts_as_an_interruption():
+    code = (
+        "import os, signal, time; from hfcore import batch, cli\n"
+        "batch.run_study = lambda *a, **o: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(9))\n"
+        f"cli.main(['run', {NAME!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.strip() == "Interrupted; what was done is kept."
+
+
+def test_a_reader_that_leaves_early_is_no_fault():
+    command = f"{sys.executable} -m hfcore --help | head -c 1 > /dev/null"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_problems_of_an_intake_are_told_and_3(monkeypatch, tmp_path, capsys):
+    import pandas as pd
+
+    counts = pd.DataFrame({"table": ["households"], "read": [3], "kept": [2], "quarantined": [1]})
+    found = errors.Problem("E-DATE", "a.csv", "Write dates so.", "Skriv så.", rows=(3,), count=1)
+    calls = []
+
+    def ingest_study(*args, **options):
+        calls.append((args, options))
+        return ingest.IngestReport(counts, [found])
+
+    monkeypatch.setattr(ingest, "ingest_study", ingest_study)
+    monkeypatch.setenv("HFCORE_DATA", str(write_data(tmp_path / "data")))
+    assert cli.run_command(["ingest", NAME, "--municipality", "0180", "--workers", "2"]) == 3
+    said = capsys.readouterr()
+    assert said.out == "table\tread\tkept\tquarantined\nhouseholds\t3\t2\t1\n"
+    assert said.err.splitlines()[0] == "E-DATE a.csv, rows 3: Write dates so."
+    assert cli.run_command(["check", NAME]) == 3
+    assert calls == [
+        ((NAME, ["0180"], None, 2), {}),
+        ((NAME, (), None), {"write": False}),
+    ]
+
+
+def test_published_figures_that_contradict_are_printed(tmp_path, capsys):
+    path = tmp_path / "figures.csv"
+    path.write_text(
+        "claim_id,source,place,municipality,metric,group,at,value,unit,numerator,denominator,"
+        "period,note\n"
+        "a,report,p. 1,1290,closure_share_naive,participant,,14.8,percent,4,29,,\n"
+        "b,report,p. 1,1290,closure_share_naive,participant,,50,percent,5,10,,\n",
+        encoding="utf-8",
+    )
+    assert cli.run_command(["claims", str(path), "--language", "en"]) == 0
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()] == ["a"]
+    assert said.err.endswith("1 contradictions.\n")
+
+
+def test_the_signal_of_the_tests_is_left_as_it_was():
+    before = signal.getsignal(signal.SIGTERM)
+    cli.run_command(["--help"])
+    assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    signal.signal(signal.SIGTERM, before)
