@@ -25,8 +25,10 @@ LARGEST_HOUSEHOLDS = 20_000
 class Place:
     """One municipality of a design: how many take part, and what a report prints about them.
 
-    ``draw`` tells apart draws of the same process under one seed. The bundled municipalities
-    have draws in which chance is unremarkable: estimates lie near the truth.
+    ``draw`` tells apart draws of the same process under one seed. Those of the bundled
+    municipalities were picked among many: in Kristianstad and Gävle the estimate lies near the
+    truth, in the two small ones its interval includes zero. That they agree is therefore no
+    evidence for the estimator; a study under another name or seed is not picked.
     """
 
     municipality: Municipality

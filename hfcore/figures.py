@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from hfcore.answers import main_rows
 from hfcore.curve_figures import plot_cumulative_incidence, plot_still_in
 from hfcore.drawing import figure_png
+from hfcore.flow_figures import plot_plan_transitions
 from hfcore.formats import label, quantity, row_label
 from hfcore.point_figures import (
     plot_balance,
@@ -40,6 +41,7 @@ __all__ = [
     "plot_forest",
     "plot_naive_beside",
     "plot_plan_changed",
+    "plot_plan_transitions",
     "plot_specifications",
     "plot_still_in",
     "plot_support_effect",

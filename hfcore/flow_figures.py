@@ -60,7 +60,9 @@ def _flows(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _bars(flows: pd.DataFrame, side: str) -> pd.DataFrame:
     """One row a plan on one side: adults, and where its bar begins and ends."""
-    sums = flows.groupby(side, sort=False)[["adults", "share"]].sum()
+    order = dict.fromkeys([*flows["start"], *flows["then"]])
+    found = flows.groupby(side)[["adults", "share"]].sum()
+    sums = found.reindex([plan for plan in order if plan in found.index])
     high = sums["share"].cumsum() + GAP * np.arange(len(sums))
     return sums.assign(low=high - sums["share"], high=high)
 

@@ -154,6 +154,8 @@ def subgroup_label(subgroup: str, language: str) -> str:
     ('arbete', 'months 1–12')
     >>> subgroup_label("quarter=2013Q3", "sv")
     'kv 3 2013'
+    >>> subgroup_label("transition=sick_leave>studies", "en")
+    'sick leave to studies'
     """
     dimension, _, code = subgroup.partition("=")
     if dimension == "window" and (ends := re.fullmatch(r"(-?\d+)-(-?\d+)", code)):
@@ -165,6 +167,11 @@ def subgroup_label(subgroup: str, language: str) -> str:
         parts := re.fullmatch(r"(\d{4})-?[QH](\d)", code)
     ):
         return text("words", dimension, language, year=parts[1], part=parts[2])
+    if dimension == "children" and code:
+        return text("words", "children_of", language, band=_band(code, language))
+    if dimension == "transition" and ">" in code:
+        start, then = (label("plans", each, language) for each in code.split(">", 1))
+        return text("words", "from_to", language, start=start, then=then)
     return label(_SUBGROUP_SECTIONS.get(dimension, dimension), code, language) if code else subgroup
 
 

@@ -87,6 +87,8 @@ def ingest_study(
         work = partial(_work, study=study, key=key, aliases=aliases, write=write)
         states = {each.code: _state(study, each, key, aliases) for each in chosen}
         changed = [each for each in chosen if not _is_done(before, each.code, states, folder)]
+        if write:
+            shutil.rmtree(folder / STAGE, ignore_errors=True)
         done = _each(work, changed, workers)
         if key.is_simulated:
             problems.append(problem("W-IDENTITY", "study.toml"))
@@ -158,8 +160,16 @@ def _is_done(before: dict, code: str, states: dict[str, str], folder: Path) -> b
 def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intake]:
     if workers <= 1 or len(chosen) <= 1:
         return [work(each) for each in chosen]
-    with ProcessPoolExecutor(min(workers, len(chosen)), get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(chosen)), context, initializer=_alone) as pool:
         return list(pool.map(work, chosen))
+
+
+def _alone() -> None:
+    """Leave the other cores to the other workers."""
+    import pyarrow
+
+    pyarrow.set_cpu_count(1)
 
 
 def _work(municipality: Municipality, study: Study, key: Key, aliases: dict, write: bool) -> Intake:

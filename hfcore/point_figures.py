@@ -88,9 +88,10 @@ def plot_plan_changed(rows: pd.DataFrame, language: str = "sv", ax: Axes | None 
 
     Parameters
     ----------
-    rows : ``plan_changed`` (or ``plan_unchanged``) rows by group and month.
+    rows : ``plan_changed`` rows by group and month; other metrics and variants are left out.
     """
-    shown = rows.loc[rows["group"].isin(list(GROUP_STYLE)) & rows["estimate"].notna()]
+    main = rows["metric"].eq("plan_changed") & rows["variant"].eq("default")
+    shown = rows.loc[main & rows["group"].isin(list(GROUP_STYLE)) & rows["estimate"].notna()]
     shown = shown.loc[shown["unit"].eq("share") & shown["group"].ne("difference")]
     ax = new_axes(ax)
     groups = list(dict.fromkeys(shown["group"]))
@@ -221,8 +222,9 @@ def plot_naive_beside(rows: pd.DataFrame, language: str = "sv", ax: Axes | None 
     rows : rows of one unit, one a way of counting, naive ones first; those of the metrics
         ``…_naive`` and ``closure_share_entered`` are drawn grey.
     """
-    ax = row_axes(ax, len(rows))
     names = [_way_of_counting(row, language) for _, row in rows.iterrows()]
+    most_lines = max((name.count("\n") + 1 for name in names), default=1)
+    ax = row_axes(ax, round(len(rows) * (1 + (most_lines - 1) * 0.55)))
     is_main = ~rows["metric"].str.contains("naive|entered", regex=True)
     draw_dots(ax, rows, names, language, is_main)
     above = mark_zero(ax, rows, language)

@@ -26,6 +26,7 @@ _SECTIONS = {
     "group": "groups",
     "cause": "causes",
     "status": "statuses",
+    "rule": "rules_of_grade",
 }
 _TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """\
@@ -152,7 +153,9 @@ def _result_cells(rows: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.D
         same = column != "n" and counts.fillna(-1).eq(rows["estimate"].fillna(-1)).all()
         is_estimate = column == "n" and counts.fillna(-1).eq(rows["estimate"].fillna(-1)).all()
         if counts.notna().any() and not same and not is_estimate:
-            name = text("columns", column, language)
+            # A difference counts both groups in n and the participants as its events.
+            is_arm = column == "n_events" and rows["group"].eq("difference").all()
+            name = text("columns", "participants" if is_arm else column, language)
             cells[name] = [quantity(count, "count", language) for count in counts]
             values[name] = counts.to_numpy(dtype="float64", na_value=np.nan)
     frame = pd.DataFrame(cells)

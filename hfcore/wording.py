@@ -217,6 +217,16 @@ def limits(protected: pd.DataFrame, study: Study, language: str) -> list[str]:
     return [*found, text("limits", "after_cutoff", language, cutoff=day(study.cutoff, language))]
 
 
+def report_title(study: Study, municipality: str, language: str) -> str:
+    """The question of a report, with the place it is asked of."""
+    return text("report", "title", language, **_names(study, municipality, language))
+
+
+def pooled_name(language: str) -> str:
+    """What all municipalities together are called."""
+    return text("words", "pooled", language)
+
+
 def notices(study: Study, language: str) -> list[str]:
     """What stands on every public page: simulated data, changed counts, price year."""
     found = [text("notices", "disclosure", language)]
