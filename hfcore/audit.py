@@ -10,22 +10,23 @@ import json
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from hfcore import reconstruction, store
+from hfcore import reconstruction, releases, store
 from hfcore.attacks import ATTACKS, KEYS, TRUE
 from hfcore.errors import TableAbsentError
 from hfcore.leaks import Secrets, forms_of, search
 from hfcore.protection import KIND_OF
 from hfcore.publication_rules import TEXTS
+from hfcore.releases import Release
 from hfcore.schema import INSIDE_DTYPES
 from hfcore.study import Publication, Study
 
 COLUMNS = ["attack", "rule", "where", "found"]
+ESTIMATES = ("estimate", "ci_low", "ci_high")
 PUBLIC_FOLDERS = ("site", "site.new", "protected")
 RENDERED = "public"
 VECTOR_SUFFIXES = (".svg", ".pdf", ".eps", ".ps")
@@ -51,7 +52,7 @@ def audit_study(study_name: str, canaries: Sequence[str] = ()) -> pd.DataFrame:
     protected, exact = _rows("read_protected", study_name), _rows("read_results", study_name)
     parts = []
     if protected is not None:
-        parts.append(audit_rows(protected, study, exact, _last_release(folder)))
+        parts.append(audit_rows(protected, study, exact, releases.earlier(study_name)))
     parts.append(audit_files(folder, study, canaries))
     return pd.concat(parts, ignore_index=True)
 
@@ -67,22 +68,24 @@ def audit_rows(
     protected: pd.DataFrame,
     study: Study,
     exact: pd.DataFrame | None = None,
-    earlier: tuple[pd.DataFrame, int] | None = None,
+    earlier: Sequence[Release] = (),
 ) -> pd.DataFrame:
-    """Attack protected rows: each figure by itself, all counts together, and two releases.
+    """Attack protected rows: each figure by itself, all counts together, and all releases.
 
-    ``exact`` are the results behind them; without them the attacks that need the truth are as
-    sharp as a reader's. ``earlier`` are the exact results of the last release and its age in days.
+    ``exact`` are the results of the same data; without them the attacks that need the truth are as
+    sharp as a reader's. ``earlier`` are the releases that came before.
     """
-    rows = judged(protected, exact).assign(raw_subgroup=protected["subgroup"].to_numpy())
     found = []
+    for release in earlier:
+        found += _release_findings(protected, exact, release, study.publication)
+    kept = exact if exact is None else releases.settled(exact, earlier, study.publication)
+    rows = judged(protected, kept).assign(raw_subgroup=protected["subgroup"].to_numpy())
     for rule, name, attack in ATTACKS:
         bad = rows.loc[attack(rows, study.publication).fillna(False).astype(bool)]
         found += _told(bad, rule, name)
     for code, own in protected.groupby("municipality", sort=False):
         sentences = reconstruction.findings(own, study.publication)
         found += [("integer programme", 1, code, sentence) for sentence in sentences]
-    found += _release_findings(rows, earlier, study.publication)
     return pd.DataFrame(found, columns=COLUMNS)
 
 
@@ -112,25 +115,35 @@ def _told(bad: pd.DataFrame, rule: int, name: str) -> list[tuple[str, int, str, 
 
 
 def _release_findings(
-    rows: pd.DataFrame, earlier: tuple[pd.DataFrame, int] | None, publication: Publication
+    protected: pd.DataFrame, exact: pd.DataFrame | None, release: Release, publication: Publication
 ) -> list[tuple[str, int, str, str]]:
-    """15: figures that moved although few came between two releases."""
-    if earlier is None or earlier[1] >= publication.min_release_days:
-        return []
-    last = earlier[0][[*KEYS, "method", "n"]].rename(columns={"n": "last_n"})
-    both = rows.merge(last.drop_duplicates([*KEYS, "method"]), on=[*KEYS, "method"], how="inner")
-    few = (both["true_n"] - both["last_n"]).abs().between(1, publication.min_newcomers - 1)
-    moved = both.loc[few.fillna(False).astype(bool) & both["estimate"].notna()]
-    return _told(moved, 15, "difference of releases")
+    """15: figures that moved although few came since a release, and what both together give."""
+    found = []
+    if exact is not None and release.is_recent(publication):
+        found += _told(_moved(protected, exact, release, publication), 15, "difference of releases")
+    for code, own in release.protected.groupby("municipality", sort=False):
+        here = protected.loc[protected["municipality"].eq(code)]
+        for sentence in reconstruction.findings_between(own, here, publication):
+            found.append(("integer programme of releases", 15, code, sentence))
+    return found
 
 
-def _last_release(folder: Path) -> tuple[pd.DataFrame, int] | None:
-    """The exact results kept with the latest release (``releases/<day>/results.parquet``)."""
-    kept = sorted((folder / "releases").glob("????-??-??/results.parquet"))
-    if not kept:
-        return None
-    age = (date.today() - date.fromisoformat(kept[-1].parent.name)).days
-    return pd.read_parquet(kept[-1]), age
+def _moved(
+    protected: pd.DataFrame, exact: pd.DataFrame, release: Release, publication: Publication
+) -> pd.DataFrame:
+    """Figures that are shown otherwise than in a release since which fewer than five came."""
+    keys = [*KEYS, "method"]
+    both = protected.drop_duplicates(keys)
+    for rows, suffix in ((release.protected, "_before"), (exact, "_now"), (release.exact, "_then")):
+        columns = [*ESTIMATES, *TRUE]
+        renamed = rows.drop_duplicates(keys).rename(columns={c: c + suffix for c in columns})
+        both = both.merge(renamed[[*keys, *(c + suffix for c in columns)]], on=keys)
+    few = (both["n_now"] - both["n_then"]).abs().lt(publication.min_newcomers)
+    differ = pd.Series(False, index=both.index)
+    for column in (*ESTIMATES, *TRUE):
+        now, before = (both[name].astype("Float64") for name in (column, f"{column}_before"))
+        differ |= now.fillna(-1).ne(before.fillna(-1)).astype(bool)
+    return both.loc[few.fillna(False).astype(bool) & differ]
 
 
 def audit_files(folder: Path, study: Study, canaries: Sequence[str] = ()) -> pd.DataFrame:

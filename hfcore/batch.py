@@ -56,7 +56,7 @@ def run_study(
         raise UsageError(f"Nothing is ingested yet; do first: hfcore ingest {name}")
     if not inside_only:
         sealed.check_apart(folder)
-    with study_lock(folder):
+    with study_lock(folder), engine.warm_kernels():
         journal = Journal(folder / "run.json")
         known = plan(study.codes, find_notebooks(notebook_folder), LANGUAGES)
         journal.keep_only({task.key for task in known})

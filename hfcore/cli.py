@@ -23,8 +23,6 @@ from hfcore.errors import HfcoreError, LeakError, PartlyDoneError, RawDataError,
 LATER_OPTIONS = {
     "--scheduler": "hfcore cannot use a cluster: leave out --scheduler, and --workers sets how "
     "many notebooks run at once on this machine.",
-    "--suggest": "hfcore cannot draft a mapping: write the [[sources]] sections of study.toml by "
-    "hand; the bundled studies are examples.",
 }
 INTERRUPTED = 130
 
@@ -45,6 +43,9 @@ class Language(StrEnum):
     both = "both"
 
 
+OneStudy = Annotated[
+    str | None, typer.Argument(metavar="STUDY", help="Name of the study, a folder below raw/.")
+]
 Study = Annotated[
     str, typer.Argument(metavar="STUDY", help="Name of the study, a folder below raw/.")
 ]
@@ -87,19 +88,36 @@ def demo(
 
 @app.command(epilog="Example: hfcore ingest hela-familjen --municipality 1290")
 def ingest(
-    study: Study,
+    study: OneStudy = None,
     key_file: KeyFile = None,
     municipality: Codes = None,
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, help="Municipalities read at once.")
     ] = 1,
+    suggest: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Print a draft of this file's mapping; read no study."),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Turn raw files into tables; print what was read, kept and quarantined."""
     _use_data(data)
+    if suggest is not None:
+        _draft_mapping(suggest)
+        return
+    if study is None:
+        raise UsageError("Name the study, or a file after --suggest.")
     from hfcore.ingest import ingest_study
 
     _tell_intake(ingest_study(study, municipality or (), key_file, workers))
+
+
+def _draft_mapping(file: Path) -> None:
+    from hfcore.suggest import suggest_source
+
+    if not file.is_file():
+        raise UsageError("There is no file of that name.")
+    typer.echo(suggest_source(file).text)
 
 
 @app.command(epilog="Example: hfcore check hela-familjen")

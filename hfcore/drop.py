@@ -62,5 +62,11 @@ class Drop:
         """Write down how often something was noticed that has no rows to point at."""
         if count:
             self.problems.append(
-                problem(rule, file, count=count, table=table, municipality=self.municipality)
+                problem(
+                    rule,
+                    file or f"{self.municipality}/",
+                    count=count,
+                    table=table,
+                    municipality=self.municipality,
+                )
             )

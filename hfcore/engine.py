@@ -1,7 +1,7 @@
 """How a notebook is executed: by papermill, in a kernel of its own, whole or not at all.
 
 A public notebook gets a sealed kernel, which sees nothing but the folder it is given. The rest of
-the project knows ``execute`` and ``stop_all``.
+the project knows ``execute``, ``warm_kernels`` and ``stop_all``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from hfcore.errors import UsageError, as_list
-from hfcore.kernels import Place, event_loop, kernel_manager, quiet_log, stop_all
+from hfcore.kernels import (
+    Place,
+    event_loop,
+    kernel_manager,
+    quiet_log,
+    stop_all,
+    warm_kernels,
+    warm_up,
+)
 
-__all__ = ["Execution", "check_parameters", "execute", "stop_all"]
+__all__ = ["Execution", "check_parameters", "execute", "stop_all", "warm_kernels"]
 
 JSON_TYPES = (str, int, float, bool, type(None))
 
@@ -55,6 +63,7 @@ def execute(
     Raises UsageError for a parameter that the notebook does not declare or that is not of a JSON
     type.
     """
+    warm_up()  # it imports while papermill is imported here
     check_parameters(notebook, parameters)
     start = time.monotonic()
     output.parent.mkdir(parents=True, exist_ok=True)

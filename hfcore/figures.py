@@ -7,10 +7,11 @@ figure. Public figures are drawn from protected rows, which hold nothing else to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from IPython.display import Image
+from IPython.display import Image, Markdown
 from matplotlib.axes import Axes
 
 from hfcore.answers import main_rows
@@ -28,9 +29,11 @@ from hfcore.point_figures import (
     plot_specifications,
 )
 from hfcore.support_figures import plot_support_effect, plot_support_mean
+from hfcore.tables import Table, show
 from hfcore.texts import text
 
 __all__ = [
+    "Picture",
     "alt_text",
     "figure_png",
     "picture",
@@ -46,6 +49,7 @@ __all__ = [
     "plot_still_in",
     "plot_support_effect",
     "plot_support_mean",
+    "table_behind",
 ]
 
 MAX_PARTS = 12
@@ -87,14 +91,50 @@ def picture(
     rows: pd.DataFrame,
     language: str = "sv",
     names: Mapping[str, str] | None = None,
-) -> Image:
-    """The figure of the axes as a picture for fine screens, with what it shows in words.
+) -> Picture | Markdown:
+    """The figure as a picture for fine screens, with what it shows in words and in a table.
+
+    Where there is nothing to draw, a sentence that says so.
 
     The drawing itself is closed, so that a notebook shows the picture only.
     """
-    image = Image(figure_png(ax, 2), alt=alt_text(rows, language, names), retina=True)
+    if rows["estimate"].isna().all():
+        plt.close(ax.figure)
+        return Markdown(text("words", "no_rows", language))
+    image = Picture(figure_png(ax, 2), alt=alt_text(rows, language, names), retina=True)
+    image.table = table_behind(rows, language, names)
     plt.close(ax.figure)
     return image
+
+
+class Picture(Image):
+    """A picture that carries the table behind it, which pages show one click away."""
+
+    table: Table
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(include, exclude)
+        return data | {"application/vnd.hfcore.table+html": self.table.to_html()}, metadata
+
+
+def table_behind(
+    rows: pd.DataFrame, language: str = "sv", names: Mapping[str, str] | None = None
+) -> Table:
+    """The figures that a picture of these rows is drawn from, as a table.
+
+    Curves and series have a row a month and a column a cause or group; what compares
+    municipalities can be sorted.
+    """
+    if "municipality" in rows and rows["municipality"].nunique() > 1:
+        known = (names or {}) | {"all": text("words", "pooled", language)}
+        places = rows["municipality"].map(lambda code: known.get(code, code))
+        return show(rows.assign(municipality=places), language=language, is_sortable=True)
+    if not _is_series(rows):
+        return show(rows, language=language)
+    series = main_rows(rows.loc[rows["month"].notna()])
+    parts = {column: series[column].nunique() for column in ("cause", "group")}
+    across = max(parts, key=parts.__getitem__)
+    return show(series, language=language, across=across if parts[across] > 1 else None)
 
 
 def _is_series(rows: pd.DataFrame) -> bool:

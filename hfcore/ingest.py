@@ -199,13 +199,13 @@ def _staged(study_name: str, table: str, municipality: str) -> Path:
 def _moved(study: Study) -> list[Problem]:
     """Adults who stand in more than one municipality."""
     adults = [
-        read_table(study.name, "persons", code).query("role != 'child'")["person_id"]
+        _adults(read_table(study.name, "persons", code))
         for code in study.codes
         if has_table(study.name, "persons", code)
     ]
     places = pd.concat(adults).value_counts() if len(adults) > 1 else pd.Series(dtype="int64")
     count = int((places > 1).sum())
-    return [problem("W-MOVED", "", count=count, table="persons")] if count else []
+    return [problem("W-MOVED", "study.toml", count=count, table="persons")] if count else []
 
 
 def _commit(folder: Path, study: Study, done: list[Intake]) -> None:
@@ -238,6 +238,10 @@ def _quarantine_tables(folder: Path, study: Study, done: list[Intake]) -> dict[s
         rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
         tables[table] = rows.sort_values(columns, ignore_index=True)
     return tables
+
+
+def _adults(persons: pd.DataFrame) -> pd.Series:
+    return persons.loc[persons["role"] != "child", "person_id"]
 
 
 def _write_account(folder: Path, account: dict) -> None:

@@ -1,7 +1,9 @@
 """How a kernel is started, where it lives, and how all of them are stopped.
 
 One process a kernel, with a short-lived folder of its own. A *sealed* kernel sees nothing but the
-data folder that it is given (``hfcore.sealed``). Only ``hfcore.engine`` uses this module.
+data folder that it is given (``hfcore.sealed``). Within ``warm_kernels`` the processes are forked
+from one that has imported what notebooks import (``hfcore.warm``). Only ``hfcore.engine`` uses this
+module.
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hfcore.errors import UsageError
+
+if TYPE_CHECKING:
+    from hfcore.provisioner import WarmProcess
 
 ONE_THREAD = (
     "OMP_NUM_THREADS",
@@ -41,6 +47,7 @@ quiet_log.addHandler(logging.NullHandler())
 quiet_log.propagate = False
 _running: set[Any] = set()
 _guard = threading.Lock()
+_warmth: _Warmth | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,17 @@ def kernel_manager(place: Place) -> Iterator[Any]:
     module = "ipykernel_launcher" if place.sealed_root is None else "hfcore.sealed"
     argv = [sys.executable, "-P", "-m", module, "-f", "{connection_file}"]
 
+    warm_process, metadata = warm_up(), {}
+    if warm_process is not None:
+        from hfcore import provisioner
+
+        metadata = provisioner.register()
+
     class Manager(AsyncKernelManager):
-        kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
+        kernel_spec = KernelSpec(
+            argv=argv, display_name="Python 3", language="python", metadata=metadata
+        )
+        warm = warm_process
 
     runtime = place.folder / "jupyter_runtime_dir"
     kernel = Manager(connection_file=str(runtime / "kernel.json"), log=quiet_log)
@@ -101,6 +117,67 @@ def kernel_manager(place: Place) -> Iterator[Any]:
     finally:
         with _guard:
             _running.discard(kernel)
+        _end(kernel)
+
+
+@contextlib.contextmanager
+def warm_kernels() -> Iterator[None]:
+    """Fork the kernels that are asked for meanwhile from one warm process, where that can be.
+
+    The process begins with the first kernel and ends, with whatever it has forked, at the exit.
+    Within another ``warm_kernels``, and with ``HFCORE_COLD`` in the environment, nothing changes.
+    """
+    global _warmth
+    with _guard:
+        own = _Warmth() if _warmth is None else None
+        _warmth = _warmth or own
+    try:
+        yield
+    finally:
+        if own is not None:
+            with _guard:
+                _warmth = None
+            own.close()
+
+
+def warm_up() -> WarmProcess | None:
+    """The process that kernels are forked from, which may still be importing; null without one."""
+    with _guard:
+        return _warmth.process() if _warmth is not None else None
+
+
+class _Warmth:
+    """A warm process that is started when first asked for, and its folder."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._process: WarmProcess | None = None
+        self._is_tried = False
+
+    def process(self) -> WarmProcess | None:
+        if not self._is_tried:
+            self._is_tried = True
+            with contextlib.suppress(OSError):
+                self._process = self._start()
+        return self._process
+
+    def _start(self) -> WarmProcess | None:
+        from hfcore import provisioner
+
+        if not provisioner.can_fork():
+            return None
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="hf-")))
+        # The surroundings of a sealed kernel, whose data folder is empty: no data, no key.
+        place = Place(folder, sealed_root=folder, data_root=None, timeout=0)
+        environment = place.environment() | {"MPLCONFIGDIR": str(_fonts_folder(folder, False))}
+        for name in ("HFCORE_SEALED", "PYTHONDONTWRITEBYTECODE"):
+            del environment[name]
+        process = provisioner.WarmProcess(environment, str(folder))
+        self._stack.callback(process.close)
+        return process
+
+    def close(self) -> None:
+        self._stack.close()
 
 
 @contextlib.contextmanager
@@ -125,10 +202,7 @@ def stop_all() -> None:
     with _guard:
         kernels = list(_running)
     for kernel in kernels:
-        process = getattr(kernel.provisioner, "process", None)
-        if process is not None and process.poll() is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                _kill(process)
+        _end(kernel)
 
 
 def _fonts_folder(folder: Path, is_sealed: bool) -> Path:
@@ -146,6 +220,13 @@ def _fonts_folder(folder: Path, is_sealed: bool) -> Path:
         for fonts in kept.glob("fontlist-*.json"):
             shutil.copy(fonts, own)
     return own
+
+
+def _end(kernel: Any) -> None:
+    process = getattr(kernel.provisioner, "process", None)
+    if process is not None and process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            _kill(process)
 
 
 def _kill(process: subprocess.Popen) -> None:

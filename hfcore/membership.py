@@ -41,8 +41,9 @@ def _spells(drop: Drop) -> pd.DataFrame:
 
 def _shared_adults(drop: Drop) -> pd.DataFrame:
     """One row an adult and pair of households that have it, the earlier first."""
-    adults = drop.tables["persons"].query("role != 'child'")
-    adults = adults[["person_id", "household_id"]].drop_duplicates()
+    persons = drop.tables["persons"]
+    adults = persons.loc[persons["role"] != "child", ["person_id", "household_id"]]
+    adults = adults.drop_duplicates()
     adults = adults.loc[adults["household_id"].isin(drop.tables["households"]["household_id"])]
     sizes = adults.groupby("household_id").size()
     many = adults.loc[adults["person_id"].duplicated(keep=False)]

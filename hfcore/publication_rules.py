@@ -265,7 +265,7 @@ def frozen(
     So that the difference of two releases tells nothing of the few who came between.
     """
     far_apart = days_since is not None and days_since >= publication.min_release_days
-    if earlier is None or far_apart:
+    if earlier is None or earlier.empty or far_apart:
         return results
     keys = [*[each for each in ("municipality", "notebook") if each in results], "metric"]
     keys += ["variant", "group", "subgroup", "cause", "month", "method"]

@@ -9,29 +9,35 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hfcore import store
+from hfcore import releases, store
+from hfcore.errors import LeakError, as_list
 from hfcore.journal import Entry, code_hash, file_hash, files_hash, fingerprint
 from hfcore.tasks import LANGUAGES, OVERVIEW, PUBLIC, REPORT, Run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hfcore.site import State
 
 _EXCHANGE, _HERE = 2, -100
+MAX_LEAKS_TOLD = 20
 
 
 def protect_results(run: Run) -> None:
     """Make the protected rows of every results file that is new; drop those that have none."""
     definition = file_hash(store.raw_folder(run.study.name) / "study.toml")
-    places = _result_files(run)
+    places, past = _result_files(run), releases.earlier(run.study.name)
+    bound = {code: releases.binding(past, code, run.study.publication) for code, _ in places}
     marks = {
-        place: fingerprint(code_hash(), definition, file_hash(places[place])) for place in places
+        place: fingerprint(code_hash(), definition, file_hash(path), bound[place[0]])
+        for place, path in places.items()
     }
     keys = {place: f"{place[0]}/{place[1]}/protect" for place in places}
     stale = [
         place for place in places if run.force or not run.journal.is_done(keys[place], marks[place])
     ]
     for place in stale:
-        entry = _protect_one(run, *place, marks[place])
+        entry = _protect_one(run, *place, marks[place], past)
         run.journal.write(keys[place], entry)
         if entry.error:
             run.outcome.count(keys[place], entry)
@@ -56,12 +62,16 @@ def _protected_path(run: Run, code: str, notebook: str) -> Path:
     return run.folder / "protected" / f"municipality={code}" / f"{notebook}.parquet"
 
 
-def _protect_one(run: Run, code: str, notebook: str, mark: str) -> Entry:
+def _protect_one(
+    run: Run, code: str, notebook: str, mark: str, past: list[releases.Release]
+) -> Entry:
     from hfcore.disclosure import protect
 
     path = _protected_path(run, code, notebook)
     try:
-        rows = protect(store.read_results(run.study.name, code, notebook), run.study)
+        exact = store.read_results(run.study.name, code, notebook)
+        kept = releases.settled(exact, past, run.study.publication)
+        rows = protect(kept, run.study)
         store.write_protected(rows, run.study.name, code, notebook)
     except Exception as problem:
         path.unlink(missing_ok=True)
@@ -95,7 +105,9 @@ def _write_csv(run: Run, path: Path) -> None:
 def publish(run: Run) -> Path | None:
     """Build the site and put it in the earlier one's place in one step; return its first page.
 
-    Nothing is done where nothing has changed. None where there is nothing to show.
+    Nothing is done where nothing has changed. What is put in place is kept as a release.
+
+    Raises LeakError where the audit finds anything; then the earlier site stands as it was.
     """
     target, new, old = (run.folder / f"site{suffix}" for suffix in ("", ".new", ".old"))
     mark = _site_fingerprint(run)
@@ -107,10 +119,40 @@ def publish(run: Run) -> Path | None:
     shutil.rmtree(new, ignore_errors=True)
     pages = _collect_pages(run, new)
     write_front_pages(new, run.study, _states(run, pages))
+    _refuse_leaks(run, new)
+    if (new / "results.csv").exists():
+        releases.keep(run.study.name, run.study.publication)
     _swap(new, target, old)
     outputs = dict(files_hash(target.rglob("*.html"), run.folder))
     run.journal.write("site", Entry("done", mark, outputs=outputs))
     return first
+
+
+def _refuse_leaks(run: Run, new: Path) -> None:
+    """Raise LeakError, and remove the site that waits, where the audit finds anything."""
+    from hfcore.audit import audit_study
+
+    try:
+        found = audit_study(run.study.name)
+        if len(found):
+            raise LeakError(leak_sentence(found))
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def leak_sentence(found: pd.DataFrame) -> str:
+    """What the audit found, each with attack, rule and place, never a value."""
+    told = [
+        f"{row.attack}{f', rule {row.rule}' if row.rule else ''}, {row.where}: {row.found}"
+        for row in found.head(MAX_LEAKS_TOLD).itertuples()
+    ]
+    more = len(found) - len(told)
+    told += [f"and {more} more; hfcore audit lists all."] if more > 0 else []
+    return (
+        f"The audit found {len(found)} leaks, so nothing was published and the earlier site "
+        f"stands.\n{as_list(told)}"
+    )
 
 
 def _site_fingerprint(run: Run) -> str:
@@ -133,11 +175,20 @@ def _collect_pages(run: Run, new: Path) -> set[tuple[str, str]]:
                 (new / place / language).mkdir(parents=True)
                 shutil.copyfile(page, new / place / language / "index.html")
                 pages.add((code, language))
+    new.mkdir(parents=True, exist_ok=True)
     combined = run.folder / "protected" / "results.csv"
     if combined.exists():
-        new.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(combined, new / "results.csv")
+        _write_parts(run, new, {code for code, _ in pages})
     return pages
+
+
+def _write_parts(run: Run, new: Path, codes: set[str]) -> None:
+    """The figures of each municipality that has a report as a file of its own."""
+    rows = store.read_protected(run.study.name)
+    for code, own in rows.groupby("municipality"):
+        if code in codes - {store.ALL}:
+            own.to_csv(new / code / "results.csv", index=False, lineterminator="\n")
 
 
 def _states(run: Run, pages: set[tuple[str, str]]) -> dict[str, State]:

@@ -184,6 +184,8 @@ def reach(counts: Counts) -> pd.DataFrame:
 
 def _consistent(counts: Counts) -> Counts:
     """The same unknowns with as many of the sums, in their order, as can hold together."""
+    if _solve(counts, {}, 1) is not None:
+        return counts
     kept = replace(counts, sums=[])
     for each in counts.sums:
         tried = replace(counts, sums=[*kept.sums, each])
@@ -236,3 +238,41 @@ def findings(rows: pd.DataFrame, publication: Publication) -> list[str]:
             f"{MAX_NARROWER:.0%} is allowed."
         )
     return found
+
+
+def findings_between(
+    before: pd.DataFrame, now: pd.DataFrame, publication: Publication
+) -> list[str]:
+    """What two releases of one municipality give away together, as sentences.
+
+    Counts of closures and of the flow only grow. A small growth, 1 to 4, must not follow exactly.
+    """
+    first, then = (counts_of(rows.reset_index(drop=True), publication) for rows in (before, now))
+    if not first.low or not then.low:
+        return []
+    first, then = _consistent(first), _consistent(then)
+    grown = [name for name in first.names if name in then.names and _grows(name)]
+    if not grown:
+        return []
+    size, second = len(first.low), len(first.low) + len(then.low)
+    sums = [*first.sums, *({place + size: f for place, f in each.items()} for each in then.sums)]
+    growth = {}
+    for number, name in enumerate(grown):
+        growth[name] = second + number
+        sums.append({then.names[name] + size: -1, first.names[name]: 1, growth[name]: 1})
+    most = [then.high[then.names[name]] for name in grown]
+    both = Counts(
+        low=[*first.low, *then.low, *[0] * len(grown)],
+        high=[*first.high, *then.high, *most],
+        sums=sums,
+    )
+    known = 0
+    for place in growth.values():
+        low, high = _solve(both, {place: 1}, 1), _solve(both, {place: 1}, -1)
+        known += low is not None and low == high and 1 <= low <= SMALL - 2
+    return [f"{known} small changes follow exactly from two releases."] if known else []
+
+
+def _grows(name: tuple) -> bool:
+    """Whether a count of one release holds all whom the release before it counted."""
+    return name[0] in ("closed", "referred", "started") or name[:1] == ("closure_reason",)

@@ -12,15 +12,22 @@ import html
 import json
 import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from hfcore.glossary_links import link_words
 
 TEMPLATES = Path(__file__).with_name("templates")
 LANGUAGES = {"sv": "Svenska", "en": "English"}
 MAX_BYTES = 1_500_000
+# The table that stands behind a figure, as a further form of the picture.
+BEHIND = "application/vnd.hfcore.table+html"
+_SORTABLE = "sortable"
 # What Python says of an object that has no text of its own, such as <Axes: >.
 OBJECT = re.compile(r"\[?<[A-Za-z_][\w.]*( object at|:| size).*>\]?", re.DOTALL)
 
@@ -30,7 +37,8 @@ class Page:
     """What a page is, besides its notebook.
 
     ``place`` is the municipality, if it is about one; ``links`` are pairs of text and address for
-    the head of the page, ``other_language`` the address of the same page in the other one.
+    the head of the page, ``other_language`` the address of the same page in the other one,
+    ``glossary`` that of the page that explains words; ``downloads`` are pairs for its foot.
     """
 
     language: str
@@ -41,6 +49,8 @@ class Page:
     place: str = ""
     links: tuple[tuple[str, str], ...] = ()
     other_language: str = ""
+    glossary: str = ""
+    downloads: tuple[tuple[str, str], ...] = ()
 
 
 def render_notebook(notebook: Path, page: Page) -> str:
@@ -48,12 +58,15 @@ def render_notebook(notebook: Path, page: Page) -> str:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     blocks = list(_blocks(cells, page))
     body = _label_scrolling("\n".join(blocks), texts(page.language)["table"])
+    if page.glossary:
+        body = link_words(body, glossary(page.language), page.glossary)
     return render("notebook.html.j2", page, body=body, has_heading="<h1" in body)
 
 
 def render(template: str, page: Page, **values: Any) -> str:
     """Fill one of the templates; every value is escaped unless the template says otherwise."""
     other = next(each for each in LANGUAGES if each != page.language)
+    script = _script() if _SORTABLE in str(values) else ""
     return (
         _environment()
         .get_template(template)
@@ -62,9 +75,17 @@ def render(template: str, page: Page, **values: Any) -> str:
             texts=texts(page.language),
             other=other,
             language_name=LANGUAGES[other],
+            script=script,
+            script_hash=b64encode(sha256(script.encode()).digest()).decode(),
             **values,
         )
     )
+
+
+@cache
+def _script() -> str:
+    """What sorts and filters tables; the page's policy lets no other script run."""
+    return (TEMPLATES / "sort.js").read_text(encoding="utf-8")
 
 
 @cache
@@ -87,11 +108,21 @@ def part_name(notebook: str, language: str) -> str:
 
 
 def glossary(language: str) -> list[dict[str, str]]:
-    """The words that reports explain, in their order: id, word and meaning."""
+    """The words that reports explain, in their order: id, word, meaning, and how to find it."""
     return [
-        {"id": each["id"], "word": each[language], "meaning": each["meaning"][language]}
+        {
+            "id": each["id"],
+            "word": each[language],
+            "meaning": each["meaning"][language],
+            "match": each["match"][language],
+        }
         for each in _words()["glossary"]
     ]
+
+
+def columns(language: str) -> dict[str, str]:
+    """What each column of the file of results holds."""
+    return {name: each[language] for name, each in _words()["columns"].items()}
 
 
 @cache
@@ -157,12 +188,13 @@ def _output(output: Mapping, page: Page, latest: str) -> str:
     if kind == "error":
         return "" if page.is_public else _listing("\n".join(output["traceback"]))
     data, metadata = output["data"], output.get("metadata", {})
+    if "image/png" in data:
+        figure = _figure(data, metadata.get("image/png", metadata), page, latest)
+        return figure + _behind(data.get(BEHIND), page)
     if "text/html" in data:
         return f"<div class='output'>{_text(data['text/html'])}</div>"
     if "text/markdown" in data:
         return _markdown(_text(data["text/markdown"]), is_ours=False)
-    if "image/png" in data:
-        return _figure(data, metadata.get("image/png", metadata), page, latest)
     plain = _text(data.get("text/plain", ""))
     return "" if OBJECT.fullmatch(plain) else _listing(plain)
 
@@ -189,6 +221,14 @@ def _figure(data: Mapping, metadata: Mapping, page: Page, latest: str) -> str:
         f"<figure><img src='data:image/png;base64,{html.escape(image)}' "
         f"alt='{html.escape(alt)}'{sizes}></figure>"
     )
+
+
+def _behind(table: str | list[str] | None, page: Page) -> str:
+    """The table that a figure brought along, one click away."""
+    if table is None:
+        return ""
+    summary = texts(page.language)["behind"]
+    return f"<details class='behind'><summary>{summary}</summary>{_text(table)}</details>"
 
 
 def _label_scrolling(body: str, word: str) -> str:

@@ -10,13 +10,23 @@ from pathlib import Path
 import pandas as pd
 
 from hfcore import rendering, store
+from hfcore.answers import FIRST_WINDOW, is_shown, one_row
+from hfcore.dictionary import write_dictionary
 from hfcore.errors import TableAbsentError
-from hfcore.formats import day
+from hfcore.formats import day, number
 from hfcore.journal import write_text
 from hfcore.study import Study
 from hfcore.wording import certainty_sentence, headline, trajectory_sentence, verb_level
 
 MANY = 12
+_EFFECT = {"metric": "support_effect", "subgroup": FIRST_WINDOW}
+_EXITS = {
+    "metric": "cumulative_incidence",
+    "group": "participant",
+    "cause": "self_sufficiency",
+    "month": 12,
+    "subgroup": "",
+}
 SUPPORT, TRAJECTORIES = "30_support_costs", "10_trajectories"
 
 
@@ -33,12 +43,13 @@ class State:
 
 
 def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -> None:
-    """Write ``index.html`` (Swedish) and ``en/index.html`` into the folder of a site.
+    """Write ``index.html`` and ``columns.html`` into the folder of a site, English below ``en``.
 
     ``states`` holds one per municipality code, and one for ``all``. A link leads to the report in
     the page's language, or in the other where there is no such report.
     """
-    protected = _protected_rows(study)
+    protected, is_long = _protected_rows(study), len(study.codes) > MANY
+    write_dictionary(folder, study)
     for language in ("sv", "en"):
         up = "" if language == "sv" else "../"
         page = rendering.Page(
@@ -56,7 +67,8 @@ def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -
             overview=_address(states.get(store.ALL, State()), "overview", language, up),
             glossary=rendering.glossary(language),
             download=f"{up}results.csv" if (folder / "results.csv").exists() else "",
-            is_long=len(study.codes) > MANY,
+            is_long=is_long,
+            table_class="sortable" if is_long else "",
         )
         write_text(folder / ("" if language == "sv" else "en") / "index.html", text)
 
@@ -81,7 +93,8 @@ def _card(
     """What the front page says of one municipality."""
     state, rows, texts = states[code], protected.get(code), rendering.texts(language)
     parts = ", ".join(rendering.part_name(each, language) for each in state.missing)
-    made = {"date": day(state.made_on, language)} if state.made_on else {}
+    made_on = day(state.made_on, language) if state.made_on else ""
+    made = {"date": made_on} if made_on else {}
     status = texts["of_date" if state.languages else "no_report"]
     kind = _kind(rows, state)
     return {
@@ -92,7 +105,28 @@ def _card(
         "status": status.format(**made, cutoff=day(study.cutoff, language)),
         "missing": texts["missing"].format(parts=parts) if parts else "",
         "address": _address(state, code, language, up),
+        "download": f"{up}{code}/results.csv" if state.languages and rows is not None else "",
+        "effect": _cell(rows, language, SUPPORT in state.missing, **_EFFECT),
+        "exits": _cell(rows, language, TRAJECTORIES in state.missing, 100, **_EXITS),
+        "made": {"text": made_on or texts["none"], "value": _order(state.made_on)},
     }
+
+
+def _order(made_on: date | None) -> str:
+    return str(made_on.toordinal()) if made_on else ""
+
+
+def _cell(
+    rows: pd.DataFrame | None, language: str, is_missing: bool, times: int = 1, **where: object
+) -> dict[str, str]:
+    """A figure's range for a cell of the long table, and the estimate to sort it by."""
+    row = None if rows is None or is_missing else one_row(rows, **where)
+    if row is None or not is_shown(row) or row["status"] != "ok":
+        return {"text": rendering.texts(language)["none"], "value": ""}
+    ends = [row["estimate"] if pd.isna(row[end]) else row[end] for end in ("ci_low", "ci_high")]
+    low, high = (number(end * times, language) for end in ends)
+    range_ = low if low == high else rendering.texts(language)["span"].format(low=low, high=high)
+    return {"text": range_, "value": f"{row['estimate']:.6g}"}
 
 
 def _findings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ _SECTIONS = {
 }
 _TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """\
-<table class="figures" lang="{{ language }}">
+<table class="figures{{ ' sortable' if is_sortable }}" lang="{{ language }}">
 <caption>{{ caption }}</caption>
 <thead><tr>
 {% for heading in headings %}
@@ -64,9 +65,12 @@ class Table:
     values: pd.DataFrame
     caption: str
     language: str
+    is_sortable: bool = False
 
     def to_html(self) -> str:
         """The table as HTML that a screen reader can walk: caption, scopes, language."""
+        if not len(self.cells):
+            return f'<p lang="{self.language}">{escape(self.caption)}</p>'
         numeric = [self.values[column].notna().any() for column in self.cells]
         headings = [
             {"text": name, "is_number": is_number}
@@ -82,7 +86,11 @@ class Table:
             )
         ]
         return _TEMPLATE.render(
-            headings=headings, rows=rows, caption=self.caption, language=self.language
+            headings=headings,
+            rows=rows,
+            caption=self.caption,
+            language=self.language,
+            is_sortable=self.is_sortable,
         )
 
     def _repr_html_(self) -> str:
@@ -102,6 +110,7 @@ def show(
     caption: str | None = None,
     language: str = "sv",
     across: str | None = None,
+    is_sortable: bool = False,
 ) -> Table:
     """A frame as a table for readers.
 
@@ -112,6 +121,7 @@ def show(
     language : ``sv`` or ``en``.
     across : for result rows a column (``group``, ``cause``, ``month``, ``variant``) whose values
         become columns, each cell a figure with its interval.
+    is_sortable : whether pages let the reader sort and filter it.
 
     Returns
     -------
@@ -130,14 +140,15 @@ def show(
     control group   39% 363
     """
     is_result = {"metric", "estimate", "unit"} <= set(rows.columns)
-    words = caption if caption is not None else (caption_of(rows, language) if is_result else "")
+    makes_caption = caption is None and is_result and len(rows)
+    words = caption_of(rows, language) if makes_caption else caption or ""
     if not len(rows):
         words = f"{words} {text('words', 'no_rows', language)}".strip()
     if not is_result:
-        return Table(*_plain_cells(rows, language), words, language)
+        return Table(*_plain_cells(rows, language), words, language, is_sortable)
     if across:
-        return Table(*_crossed_cells(rows, language, across), words, language)
-    return Table(*_result_cells(rows, language), words, language)
+        return Table(*_crossed_cells(rows, language, across), words, language, is_sortable)
+    return Table(*_result_cells(rows, language), words, language, is_sortable)
 
 
 def _result_cells(rows: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -179,7 +190,8 @@ def _name_columns(rows: pd.DataFrame, language: str) -> tuple[dict, dict]:
 
 def _name(column: str, value: object, language: str) -> str:
     if pd.isna(value) or value == "":
-        return ""
+        # Never an empty heading of a row: screen readers announce it as nothing.
+        return text("words", "whole", language) if column == "subgroup" else ""
     if column == "month":
         return number(int(value), language)
     if column == "subgroup":

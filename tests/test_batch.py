@@ -48,7 +48,9 @@ def test_a_failure_stops_only_its_own_notebook(built):
     overviews = {"all/95_overview/sv", "all/95_overview/en"}
     assert reports | overviews | {"1290/30_support_costs", "0180/00_data_quality"} < set(found)
     site = {f"{code}/{each}/index.html" for code in (*CODES, "overview") for each in ("sv", "en")}
-    assert set(pages(processed(built) / "site")) == site | {"index.html", "en/index.html"}
+    fronts = {f"{place}{name}.html" for place in ("", "en/") for name in ("index", "columns")}
+    assert set(pages(processed(built) / "site")) == site | fronts
+    assert {path.parent.name for path in (processed(built) / "site").glob("*/*.csv")} == set(CODES)
 
 
 def test_what_failed_has_no_results_and_is_said_on_the_site(built):
@@ -61,8 +63,12 @@ def test_what_failed_has_no_results_and_is_said_on_the_site(built):
 
 def test_no_error_text_leaves_the_notebook(built):
     home = processed(built)
-    told = [home / "run.json", *(home / "site").rglob("*.*"), *(home / "protected").rglob("*.*")]
-    assert not [path for path in told if b"19121212" in path.read_bytes()]
+    told = [path for path in home.rglob("*") if path.is_file()]
+    assert not [path for path in told if b"19121212-1212" in path.read_bytes()]
+    failed = json.loads((home / "inside/0180/30_support_costs.failed.ipynb").read_text("utf-8"))
+    [error] = [each for cell in failed["cells"] for each in cell.get("outputs", ())]
+    assert (error["ename"], error["evalue"]) == ("ValueError", "")
+    assert error["traceback"] == ["Cell In[3], line 4"]
     assert entries(built)["0180/30_support_costs"]["error"] == "Cell 3 stopped with ValueError."
 
 
@@ -193,7 +199,7 @@ def test_pages_say_what_they_are(built):
         assert "Simulated households" in text and "<details" in text
     for path in (home / "site").rglob("*.html"):
         text = path.read_text("utf-8")
-        assert "sekretess" not in text and "<details" not in text, path.name
+        assert "sekretess" not in text and "class='code'" not in text, path.name
         language = "en" if "/en/" in path.as_posix() else "sv"
         assert f'<html lang="{language}">' in text
         assert rendering.texts(language)["simulated"] in text

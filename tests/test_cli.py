@@ -83,6 +83,24 @@ def test_an_option_that_is_not_there_says_what_to_do_instead(option, capsys):
     assert "hfcore cannot use a cluster: leave out --scheduler" in capsys.readouterr().err
 
 
+def test_a_draft_of_a_mapping_needs_no_study(tmp_path, capsys):
+    export = tmp_path / "export.csv"
+    export.write_text("Ärendenr;Månad;Belopp\nA1;2020-01;8 432,50\nA2;2020-02;7 100,00\n", "utf-8")
+    assert cli.run_command(["ingest", "--suggest", str(export)]) == 0
+    draft = capsys.readouterr().out
+    assert '[[sources]]\ntable = "payments"' in draft
+    assert "A1" not in draft and "8 432" not in draft
+
+
+def test_a_draft_of_no_file_and_ingest_of_no_study_are_sentences(tmp_path, capsys):
+    assert cli.run_command(["ingest", "--suggest", str(tmp_path / "none.csv")]) == 2
+    assert cli.run_command(["ingest"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "There is no file of that name.",
+        "Name the study, or a file after --suggest.",
+    ]
+
+
 def test_codes_reach_the_run_as_text(ran):
     arguments = [
         "run",

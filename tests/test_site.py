@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import re
+from base64 import b64encode
 from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from small_study import CODES, NAME, write_data
 
-from hfcore import rendering, site, store
+from hfcore import dictionary, rendering, site, store
 from hfcore.disclosure import protect
+from hfcore.glossary_links import link_words
 from hfcore.schema import build_results
 from hfcore.site import State
 
@@ -129,6 +133,10 @@ def test_many_municipalities_become_a_table(tmp_path, study):
     )
     assert page.count('<th scope="row">') == 13
     assert "<caption>" in page and 'class="cards"' not in page
+    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)[1]
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html.unescape(page)
+    assert "script" not in front(tmp_path, study, states()).replace("policy", "")
 
 
 def test_every_text_stands_in_both_languages():
@@ -143,4 +151,81 @@ def test_every_text_stands_in_both_languages():
 def test_nothing_on_a_page_comes_from_elsewhere():
     for path in Path(rendering.TEMPLATES).iterdir():
         text = path.read_text(encoding="utf-8")
-        assert not re.search(r"https?:|//[a-z]|@import|url\(|<script", text), path.name
+        own = text.replace("<script>{{ script | safe }}</script>", "")
+        assert not re.search(r"https?:|//[a-z]|@import|url\(|<script", own), path.name
+
+
+ROOT = Path(rendering.__file__).parents[1]
+
+
+def test_the_glossary_of_the_pages_is_that_of_the_project():
+    kept = {
+        found[1]: found.groups()[1:]
+        for found in re.finditer(
+            r'^\| <a id="([\w-]+)"></a>(.*?) \| (.*?) \| (.*?) · (.*?) \|$',
+            (ROOT / "GLOSSARY.md").read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+    }
+    swedish, english = (rendering.glossary(language) for language in ("sv", "en"))
+    assert len(swedish) > 15
+    for sv, en in zip(swedish, english, strict=True):
+        assert (sv["word"], en["word"], en["meaning"], sv["meaning"]) == kept[sv["id"]], sv["id"]
+
+
+def test_every_word_finds_itself():
+    for language in ("sv", "en"):
+        for each in rendering.glossary(language):
+            assert re.search(each["match"], each["word"], re.IGNORECASE), each["word"]
+
+
+def test_a_word_leads_to_its_meaning_once_and_only_from_running_text():
+    body = (
+        "<h2>Avslut</h2><figure><img alt='avslut'></figure><p>Tre <em>avslut</em> och "
+        "<a href='x'>avslut</a>, planeringen, avslutet.</p><table><caption>Plan</caption></table>"
+    )
+    linked = link_words(body, rendering.glossary("sv"), "../../index.html")
+    assert linked == body.replace(
+        "<em>avslut</em>", '<em><a class="word" href="../../index.html#closure">avslut</a></em>'
+    ).replace("planeringen", '<a class="word" href="../../index.html#plan">planeringen</a>')
+
+
+def test_what_a_word_is_part_of_is_left_alone():
+    words = [{"id": "plan", "match": "plans?"}]
+    assert link_words("<p>explanation, plan-like</p>", words, "x") == (
+        "<p>explanation, plan-like</p>"
+    )
+    assert link_words("<p>A plan &amp; <br>a plan</p>", words, "x").count("href") == 1
+
+
+def test_the_columns_are_explained_in_both_languages(tmp_path, study):
+    front(tmp_path, study, states())
+    for place in ("", "en"):
+        page = (tmp_path / "site" / place / "columns.html").read_text("utf-8")
+        for column in dictionary.column_types():
+            assert f"<code>{column}</code>" in page
+        assert f"ersion {dictionary.VERSION} " in page
+    assert list(dictionary.column_types()) == list(rendering.columns("sv"))
+
+
+def test_other_programs_read_the_figures_back(tmp_path, study):
+    rows = store.read_protected(NAME, "*")
+    path = tmp_path / "results.csv"
+    rows.to_csv(path, index=False, lineterminator="\n")
+    plain = pd.read_csv(path, dtype={"municipality": "str"})
+    assert set(plain["municipality"]) == set(CODES)
+    assert plain["estimate"].tolist() == rows["estimate"].tolist()
+    exact = pd.read_csv(
+        path, dtype=dictionary.column_types(), keep_default_na=False, na_values=[""]
+    )
+    texts = exact.select_dtypes("str").columns
+    again = exact.assign(**{name: exact[name].fillna("") for name in texts})
+    pd.testing.assert_frame_equal(again, rows)
+
+
+def test_a_long_table_has_figures_to_sort_by(tmp_path, study, monkeypatch):
+    monkeypatch.setattr(site, "MANY", 1)
+    page = front(tmp_path, study, states())
+    assert 'data-value="-1300">−2\xa0100 till 900</td>' in page
+    assert f'data-value="{MADE.toordinal()}">23 november 2026</td>' in page
+    assert page.count("visas inte</td>") == 2
