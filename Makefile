@@ -36,7 +36,7 @@ bench: env
 notebooks: studies
 	@for file in notebooks/*.ipynb; do \
 	    $(PY) -m jupyter nbconvert --log-level=WARN --to notebook --execute --inplace \
-	        "$$file" || exit 1; \
+	        --ExecutePreprocessor.record_timing=False "$$file" || exit 1; \
 	done
 
 # Exit code 3 of `ingest` says that rows went to quarantine, as some of the bundled ones must.

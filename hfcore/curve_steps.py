@@ -96,7 +96,12 @@ def _shown_heights(
     is_step = source == np.arange(len(curve))
     moved = np.maximum.accumulate(np.where(is_step, moved, 0.0))
     ends = _moved_interval(risk, low, high, moved, shown_n)
-    held = [np.where(source < 0, 0.0, each[source]) for each in (moved, *ends)]
+    # Before the first step nothing is shown to have happened; that nothing has is not known.
+    starts = (np.zeros(len(curve)), *wilson(np.zeros(len(curve)), shown_n))
+    held = [
+        np.where(source < 0, start, each[source])
+        for start, each in zip(starts, (moved, *ends), strict=True)
+    ]
     whole = [round_to(pd.Series(each), SHARE_STEP).round(2).to_numpy() for each in held]
     if falls:
         whole = [(1 - whole[place]).round(2) for place in (0, 2, 1)]
@@ -114,5 +119,5 @@ def _moved_interval(
         scale = [np.log(-np.log1p(-each)) for each in (risk, low, high, moved)]
         ends = [-np.expm1(-np.exp(scale[3] + scale[place] - scale[0])) for place in (1, 2)]
     fallback = wilson(np.nan_to_num(moved) * n, n)
-    usable = np.isfinite(ends[0]) & np.isfinite(ends[1])
+    usable = np.isfinite(scale[3]) & np.isfinite(ends[0]) & np.isfinite(ends[1])
     return tuple(np.where(usable, end, other) for end, other in zip(ends, fallback, strict=True))

@@ -118,6 +118,8 @@ def kernel_manager(place: Place) -> Iterator[Any]:
         with _guard:
             _running.discard(kernel)
         _end(kernel)
+        with contextlib.suppress(AttributeError):  # a started one has nothing to close, or is gone
+            kernel.provisioner.process.close()
 
 
 @contextlib.contextmanager

@@ -45,7 +45,6 @@ IMPORTED = (
     "babel.dates",
     "babel.numbers",
     "IPython.core.pylabtools",
-    "matplotlib_inline.config",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "hfcore.claims",

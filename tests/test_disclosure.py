@@ -361,6 +361,16 @@ def test_the_at_risk_row_stands_every_half_year():
     assert rows.loc[rows["n_at_risk"].notna(), "month"].tolist() == [0, 6, 12]
 
 
+@pytest.mark.parametrize("events", [[0, 3, 3, 6, 0], [0, 1] + [0] * 12, [0] * 14])
+def test_a_shown_share_of_nought_is_not_a_certain_nought(events):
+    rows = protect(curve(events, [40] * len(events)), STUDY)
+    nought = rows.loc[rows["estimate"].eq(0)]
+    assert len(nought) > 0
+    assert nought["ci_low"].eq(0).all()
+    # None of forty: Wilson's upper limit is 8.8 per cent.
+    assert nought["ci_high"].ge(0.08).all()
+
+
 def test_the_stay_curve_mirrors_the_incidence_curve():
     closed = curve([0, 6, 6, 0], [40, 40, 34, 28])
     still = closed.assign(

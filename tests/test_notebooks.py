@@ -15,9 +15,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 PUBLIC = ("90_report", "95_overview")
 MOST_LINES = 15
-NAMES = [
-    place.name for study in ("hela-familjen", "hasky") for place in store.load_study(study).municipalities
-]  # fmt: skip
+STUDIES = ("hela-familjen", "hasky")
+NAMES = [place.name for study in STUDIES for place in store.load_study(study).municipalities]
 
 
 def read(path):
@@ -63,7 +62,10 @@ def faults(notebook):
         found.append("tells no versions")
     if sum(text.startswith("# ") for text in static_texts(notebook)) != 1:
         found.append("asks not one question")
-    if any(re.search(r"\d{2,}", re.sub(r"95 (%|procent|per cent)", "", text)) for text in static_texts(notebook)):
+    if any(
+        re.search(r"\d{2,}", re.sub(r"95 (%|procent|per cent)", "", text))
+        for text in static_texts(notebook)
+    ):
         found.append("holds a number in its text")
     if any(name in text for text in static_texts(notebook) for name in NAMES):
         found.append("names a municipality")

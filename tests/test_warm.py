@@ -55,6 +55,11 @@ def heat():
             yield kernels.warm_up().pid
 
 
+def for_ever(path):
+    """A cell that writes down its process and the process above it, and does not end."""
+    return FOR_EVER.format(path=str(path))
+
+
 def outputs(path):
     """The outputs of an executed notebook's cells."""
     return [cell.get("outputs") for cell in nbformat.read(path, as_version=4).cells]
@@ -111,17 +116,22 @@ def test_the_warm_process_has_one_thread_and_no_secret(heat, notebook):
     assert len(os.listdir(f"/proc/{heat}/task")) == 1
 
 
-def test_a_kernel_inherits_no_open_file(heat, notebook, monkeypatch):
-    cell = FORKED + (
-        "paths = [f'/proc/self/fd/{name}' for name in os.listdir('/proc/self/fd')]\n"
-        "links = [os.readlink(path) for path in paths if os.path.lexists(path)]\n"
-        "kinds = sorted(link.split(':')[0] for link in links if link.split('/')[1:2] != ['proc'])\n"
-        "print(warm, kinds)"
-    )
-    forked = printed(notebook(cell)[1])
-    monkeypatch.setattr(kernels, "_warmth", None)
-    started = printed(notebook(cell)[1])
-    assert forked.replace("True", "False", 1) == started != forked
+def open_files(pid):
+    """What a process has open, by name or number of the thing itself."""
+    folder = Path(f"/proc/{pid}/fd")
+    return {os.readlink(each) for each in folder.iterdir() if each.is_symlink()}
+
+
+def test_a_kernel_inherits_no_open_file(heat, notebook, tmp_path):
+    path, done = tmp_path / "numbers", []
+    thread = threading.Thread(target=lambda: done.append(notebook(for_ever(path))))
+    thread.start()
+    kernel, parent = map(int, wait_for(path).split())
+    shared, has_socket = open_files(kernel) & open_files(heat), open_files(heat) - {"/dev/null"}
+    engine.stop_all()
+    thread.join(timeout=30)
+    assert parent == heat and has_socket
+    assert shared == {"/dev/null"}
 
 
 def test_two_kernels_share_no_names_no_modules_and_no_random_numbers(heat, notebook):
@@ -164,7 +174,7 @@ def test_a_kernel_ends_with_its_notebook(heat, notebook, tmp_path):
 
 def test_stop_all_ends_what_runs(heat, notebook, tmp_path):
     path, found = tmp_path / "numbers", []
-    cell = FOR_EVER.format(path=str(path))
+    cell = for_ever(path)
     thread = threading.Thread(target=lambda: found.append(notebook(cell)[0]))
     thread.start()
     kernel = int(wait_for(path).split()[0])
@@ -195,7 +205,7 @@ def test_a_sealed_kernel_forks_nothing_and_sees_no_other_process(heat, tmp_path,
 def run_apart(tmp_path, code):
     """Begin a program of its own that executes a notebook; return it with kernel and parent."""
     path = tmp_path / "numbers"
-    write_notebook(tmp_path / "n.ipynb", FOR_EVER.format(path=str(path)), parameters="code = ''")
+    write_notebook(tmp_path / "n.ipynb", for_ever(path), parameters="code = ''")
     program = f"""
 from pathlib import Path
 from hfcore import engine
