@@ -18,7 +18,7 @@ from hfcore.answers import main_rows
 from hfcore.curve_figures import plot_cumulative_incidence, plot_still_in
 from hfcore.drawing import figure_png
 from hfcore.flow_figures import plot_plan_transitions
-from hfcore.formats import label, quantity, row_label
+from hfcore.formats import label, number, quantity, row_label
 from hfcore.point_figures import (
     plot_balance,
     plot_closure_reasons,
@@ -171,7 +171,8 @@ def _series_in_words(rows: pd.DataFrame, language: str) -> str:
     ]
     windows = rows.loc[rows["month"].isna()]
     parts += [_point(row, row_label(row, language), language) for _, row in windows.iterrows()]
-    ends = {"first": int(shown["month"].min()), "last": int(shown["month"].max())}
+    ends = {"first": number(int(shown["month"].min()), language)}
+    ends["last"] = number(int(shown["month"].max()), language)
     return text("alt", "series", language, parts="; ".join(parts), **ends)
 
 

@@ -63,7 +63,10 @@ def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -
         text = rendering.render(
             "front.html.j2",
             page,
-            cards=[_card(study, code, states, protected, language, up) for code in study.codes],
+            cards=[
+                _card(study, code, states, protected, language, up, not is_long)
+                for code in study.codes
+            ],
             overview=_address(states.get(store.ALL, State()), "overview", language, up),
             glossary=rendering.glossary(language),
             download=f"{up}results.csv" if (folder / "results.csv").exists() else "",
@@ -89,8 +92,9 @@ def _card(
     protected: Mapping[str, pd.DataFrame],
     language: str,
     up: str,
+    is_told: bool,
 ) -> dict[str, object]:
-    """What the front page says of one municipality."""
+    """What the front page says of one municipality; in sentences too where it ``is_told``."""
     state, rows, texts = states[code], protected.get(code), rendering.texts(language)
     parts = ", ".join(rendering.part_name(each, language) for each in state.missing)
     made_on = day(state.made_on, language) if state.made_on else ""
@@ -101,7 +105,9 @@ def _card(
         "name": study.municipality(code).name,
         "kind": kind,
         "verdict": texts[f"verdict_{kind}"],
-        "findings": [] if rows is None else _findings(rows, study, code, state, language),
+        "findings": []
+        if rows is None or not is_told
+        else _findings(rows, study, code, state, language),
         "status": status.format(**made, cutoff=day(study.cutoff, language)),
         "missing": texts["missing"].format(parts=parts) if parts else "",
         "address": _address(state, code, language, up),

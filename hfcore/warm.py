@@ -71,7 +71,6 @@ LANGUAGES = ("sv", "en")
 _THREADS = "/proc/self/task"
 _DIE_WITH_PARENT = 1
 _PATIENCE_SECONDS = 10
-_c_library = ctypes.CDLL(None)
 
 
 def main() -> None:
@@ -183,7 +182,7 @@ def _fork(line: socket.socket, kernels: dict[socket.socket, int]) -> dict[str, A
         kernels[line] = pid
     else:
         signal.set_wakeup_fd(-1)
-        _c_library.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
         os.setsid()

@@ -222,6 +222,11 @@ def report_title(study: Study, municipality: str, language: str) -> str:
     return text("report", "title", language, **_names(study, municipality, language))
 
 
+def caption_of_people(language: str) -> str:
+    """What the table of households and persons shows."""
+    return text("report", "people", language)
+
+
 def pooled_name(language: str) -> str:
     """What all municipalities together are called."""
     return text("words", "pooled", language)

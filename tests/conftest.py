@@ -29,6 +29,19 @@ def browser_path():
     return path
 
 
+@pytest.fixture(scope="session")
+def browser(browser_path):
+    """Return a headless browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
 def find_browser():
     """Return the first browser of: $CHROMIUM, the system's own, playwright's own; or None."""
     named = [os.environ.get("CHROMIUM", ""), *BROWSERS]

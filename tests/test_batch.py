@@ -104,7 +104,8 @@ def test_an_unchanged_run_imports_nothing_that_takes_time(built):
 
 def test_changed_tables_of_one_municipality_are_the_only_ones_done_again(built):
     path = processed(built) / "tables/households/municipality=1290/part.parquet"
-    pd.read_parquet(path).iloc[1:].to_parquet(path, index=False)
+    # Fewer than five would keep the figures of the first release.
+    pd.read_parquet(path).iloc[5:].to_parquet(path, index=False)
     before = {key: entry["fingerprint"] for key, entry in entries(built).items()}
     outcome = run_in(built, municipalities=["1290"], languages=("sv", "en"))
     changed = {key for key, entry in entries(built).items() if entry["fingerprint"] != before[key]}

@@ -20,19 +20,6 @@ PHONE, DESKTOP = (390, 844), (1280, 900)
 MAGNIFIED = (320, 256)  # the desktop at 400 %
 
 
-@pytest.fixture(scope="session")
-def browser(browser_path):
-    """Return a headless browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def visit(browser):
     """Return a function that opens a file and returns its page, what it asked for and said."""

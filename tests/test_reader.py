@@ -27,19 +27,6 @@ ENGLISH = re.compile(r"\b(the|of|and|with|which|are|was|from|not|than)\b", re.IG
 SWEDISH = re.compile(r"\b(och|som|det|är|inte|med|till|av|för|har|att)\b", re.IGNORECASE)
 
 
-@pytest.fixture(scope="module")
-def browser(browser_path):
-    """Return a headless browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def visit(browser):
     """Return a function that opens an address in a window of some width."""
