@@ -20,6 +20,16 @@ hypothesis.settings.register_profile("hfcore", deadline=None, derandomize=True, 
 hypothesis.settings.load_profile("hfcore")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Leave no test study behind: notebooks checked next by the same worker read the real one.
+
+    Commands set HFCORE_DATA for their own process, which here is the worker's.
+    """
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        os.environ.pop("HFCORE_DATA", None)
+
+
 @pytest.fixture(scope="session")
 def browser_path():
     """Return the path of a Chromium, or leave the test out."""
