@@ -140,7 +140,8 @@ def plot_forest(
     if pooled.any():
         ax.axhline((~pooled).sum() - 0.5, color=GREY, linewidth=0.7)
     above = mark_zero(ax, ordered, language)
-    return title(ax, label("metrics", ordered["metric"].iloc[0], language), above)
+    words_above = [label("metrics", metric, language) for metric in ordered["metric"].head(1)]
+    return title(ax, "".join(words_above), above)
 
 
 @styled
