@@ -29,7 +29,8 @@ NOTEBOOKS = (
 EXECUTE = """
 import sys
 from pathlib import Path
-from hfcore import engine, store
+from hfcore import store
+from hfcore.running import engine
 study, municipality, folder, *notebooks = sys.argv[1:]
 given = {"study": study, "municipality": municipality}
 with engine.warm_kernels():

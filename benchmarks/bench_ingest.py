@@ -123,7 +123,7 @@ print(kept)
 """
 HFCORE = """
 import sys
-from hfcore.ingest import ingest_study
+from hfcore.data_in.ingest import ingest_study
 if __name__ == "__main__":
     report = ingest_study("drop", workers=int(sys.argv[3]))
     print(report.counts["kept"].sum())

@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hfcore.balancing import entropy_weights, logit, match_nearest, propensity_score
-from hfcore.changes import change_by_start
-from hfcore.covariates import covariate_matrix
-from hfcore.index_months import candidate_months
-from hfcore.pairs import paired_difference
-from hfcore.regression import adjusted_difference
+from hfcore.metrics.changes import change_by_start
+from hfcore.metrics.covariates import covariate_matrix
+from hfcore.metrics.index_months import candidate_months
+from hfcore.statistics.balancing import entropy_weights, logit, match_nearest, propensity_score
+from hfcore.statistics.pairs import paired_difference
+from hfcore.statistics.regression import adjusted_difference
+from hfcore.statistics.weighting import entropy_balanced_difference
 from hfcore.study import Municipality
-from hfcore.weighting import entropy_balanced_difference
 
 PLACE = Municipality(
     "1290", "K", date(2016, 1, 1), date(2020, 2, 29), date(2014, 1, 1), date(2022, 2, 1)

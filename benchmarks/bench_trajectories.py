@@ -57,7 +57,8 @@ def hfcore_side(stays: np.ndarray) -> dict:
     """Time the metric as notebooks call it: cohort in, result rows out."""
     import pandas as pd
 
-    from hfcore import event_times, trajectories
+    from hfcore.metrics import trajectories
+    from hfcore.statistics import event_times
     from hfcore.study import Definitions, Municipality, Study
 
     first, last = date(2016, 1, 1), date(2020, 12, 31)

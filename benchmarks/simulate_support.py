@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hfcore.changes import difference_of_changes, window_change
+from hfcore.metrics.changes import difference_of_changes, window_change
 
 HERE = Path(__file__).parent
 MONTHS = np.arange(-24, 25)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hfcore import event_times, intervals, pooling
+from hfcore.statistics import event_times, intervals, pooling
 
 HERE = Path(__file__).resolve().parent
 SIZES = (20, 30, 95, 400)

@@ -26,12 +26,16 @@ _SHORTCUTS = {
 }
 
 
+_ROOMS = ("hfcore", "hfcore.metrics", "hfcore.pages")
+
+
 def __getattr__(name: str) -> Any:
     if name in _SHORTCUTS:
         return getattr(import_module(f"hfcore.{_SHORTCUTS[name]}"), name)
-    try:
-        return import_module(f"hfcore.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"hfcore.{name}":
-            raise
-        raise AttributeError(f"hfcore has no {name!r}") from None
+    for room in _ROOMS:
+        try:
+            return import_module(f"{room}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{room}.{name}":
+                raise
+    raise AttributeError(f"hfcore has no {name!r}")

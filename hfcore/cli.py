@@ -80,7 +80,7 @@ def demo(
 ) -> None:
     """Simulate a study's raw files; the bundled ones are hela-familjen and hasky."""
     _use_data(data)
-    from hfcore.demo import write_demo
+    from hfcore.simulated.demo import write_demo
     from hfcore.store import data_root
 
     print(write_demo(study, data_root() / "raw", municipalities, households, effect, seed, clean))
@@ -107,13 +107,13 @@ def ingest(
         return
     if study is None:
         raise UsageError("Name the study, or a file after --suggest.")
-    from hfcore.ingest import ingest_study
+    from hfcore.data_in.ingest import ingest_study
 
     _tell_intake(ingest_study(study, municipality or (), key_file, workers))
 
 
 def _draft_mapping(file: Path) -> None:
-    from hfcore.suggest import suggest_source
+    from hfcore.data_in.suggest import suggest_source
 
     if not file.is_file():
         raise UsageError("There is no file of that name.")
@@ -126,7 +126,7 @@ def check(
 ) -> None:
     """Do the checks of ingest and write nothing."""
     _use_data(data)
-    from hfcore.ingest import ingest_study
+    from hfcore.data_in.ingest import ingest_study
 
     _tell_intake(ingest_study(study, municipality or (), key_file, write=False))
 
@@ -151,7 +151,7 @@ def run(
 ) -> None:
     """Execute the notebooks, protect their results, make the reports and the site."""
     _use_data(data)
-    from hfcore.batch import run_study
+    from hfcore.running.batch import run_study
 
     languages = ("sv", "en") if language is Language.both else (language.value,)
     with _progress() as progress:

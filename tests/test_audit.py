@@ -12,12 +12,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from hfcore import reconstruction
-from hfcore.attacks import ATTACKS
-from hfcore.audit import audit_files, audit_rows, audit_study
+from hfcore.audit import audit_files, audit_rows, audit_study, reconstruction
+from hfcore.audit.attacks import ATTACKS
+from hfcore.audit.leaks import Secrets, search
+from hfcore.audit.releases import Release, settled
 from hfcore.disclosure import RULES, protect
-from hfcore.leaks import Secrets, search
-from hfcore.releases import Release, settled
 from hfcore.schema import INSIDE_DTYPES, build_results
 from hfcore.study import Municipality, Publication, Study
 
@@ -339,7 +338,7 @@ WRAPPED = {
 
 @pytest.mark.parametrize("name", WRAPPED)
 def test_a_canary_is_found_however_it_is_packed(name):
-    from hfcore.leaks import forms_of
+    from hfcore.audit.leaks import forms_of
 
     assert search(WRAPPED[name], Secrets(words=forms_of([SECRET]))) == {"canary"}
     assert search(WRAPPED[name], Secrets(words=forms_of(["Somebody Else"]))) == set()

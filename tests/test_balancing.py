@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfcore.balancing import (
+from hfcore.errors import MetricInputError
+from hfcore.statistics.balancing import (
     balance_limit,
     effective_sample_size,
     entropy_weights,
@@ -15,9 +16,8 @@ from hfcore.balancing import (
     match_nearest,
     propensity_score,
 )
-from hfcore.errors import MetricInputError
-from hfcore.pairs import MAX_EXACT_PAIRS, gaps_within, paired_difference, sign_flip
-from hfcore.weighting import (
+from hfcore.statistics.pairs import MAX_EXACT_PAIRS, gaps_within, paired_difference, sign_flip
+from hfcore.statistics.weighting import (
     doubly_robust_difference,
     entropy_balanced_difference,
     is_usable,

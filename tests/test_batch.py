@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 from small_study import CODES, NAME, built_study, run_in, write_data, write_notebooks
 
-from hfcore import batch, publishing, rendering, tasks
 from hfcore.errors import LockedError, UsageError
 from hfcore.journal import Entry, Journal, code_hash, fingerprint, study_lock
+from hfcore.pages import rendering
+from hfcore.running import batch, publishing, tasks
 
 HOUSE = Path(batch.__file__).parent.parent
 

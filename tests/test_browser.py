@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 import pytest
 from small_study import NAME, built_study
 
-from hfcore import rendering
+from hfcore.pages import rendering
 
 pytestmark = pytest.mark.browser
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfcore.calibration import Margins, condition_changes, condition_stays, stretch
-from hfcore.demo_caseflow import build_worktime, open_cases
-from hfcore.demo_people import CHANGES, build_plans, draw_changes, personal_numbers
-from hfcore.simulation import stream
+from hfcore.simulated.calibration import Margins, condition_changes, condition_stays, stretch
+from hfcore.simulated.caseflow import build_worktime, open_cases
+from hfcore.simulated.people import CHANGES, build_plans, draw_changes, personal_numbers
+from hfcore.simulated.simulation import stream
 
 # Conditioning
 

@@ -14,8 +14,9 @@ import pytest
 from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, write_lines, write_study
 from small_study import COUNT, REPORT, write_notebook
 
-from hfcore import batch, cli
-from hfcore.leaks import Secrets, forms_of, search
+from hfcore import cli
+from hfcore.audit.leaks import Secrets, forms_of, search
+from hfcore.running import batch
 
 # A valid number put together here, so that this file does not hold it.
 NUMBER = "850709-" + "98" + "05"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfcore.cell_key import add_noise, midpoint, noise_probabilities
+from hfcore.disclosure.cell_key import add_noise, midpoint, noise_probabilities
 from hfcore.errors import StudyError
 from hfcore.study import Publication
 

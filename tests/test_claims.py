@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfcore import claims
-from hfcore.claim_reading import COLUMNS, MAX_ROWS
+from hfcore.claims.reading import COLUMNS, MAX_ROWS
 from hfcore.errors import MetricInputError, RawDataError, UsageError
 from hfcore.schema import build_results
 

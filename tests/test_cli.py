@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from small_study import NAME, write_data
 
-from hfcore import batch, cli, errors, ingest
-from hfcore.tasks import Outcome
+from hfcore import cli, errors
+from hfcore.data_in import ingest
+from hfcore.running import batch
+from hfcore.running.tasks import Outcome
 
 COMMANDS = ("demo", "ingest", "check", "run", "audit", "claims")
 HEAVY = "pandas numpy papermill nbconvert nbclient matplotlib seaborn sklearn statsmodels babel"

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.comparison import (
+from hfcore.errors import MetricInputError
+from hfcore.metrics.comparison import (
     balance,
     build_comparison,
     comparison_flow,
     standardised_difference,
     variance_ratio,
 )
-from hfcore.errors import MetricInputError
-from hfcore.index_months import assign_index_months, candidate_months, unit_panel
-from hfcore.support import support_effect
+from hfcore.metrics.index_months import assign_index_months, candidate_months, unit_panel
+from hfcore.metrics.support import support_effect
 from tests.support_cases import (
     MUNICIPALITY,
     REFERENCE,

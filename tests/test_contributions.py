@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfcore.contributions import count_rows, distribution_rows, mean_rows, share_rows
 from hfcore.errors import MetricInputError
+from hfcore.metrics.contributions import count_rows, distribution_rows, mean_rows, share_rows
 
 FRAME = pd.DataFrame(
     {

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.covariates import covariate_matrix
 from hfcore.errors import MetricInputError
+from hfcore.metrics.covariates import covariate_matrix
 
 COHORT = pd.DataFrame(
     {

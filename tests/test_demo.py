@@ -19,11 +19,11 @@ from plain_reading import (
 )
 
 from hfcore.definition import read_study
-from hfcore.demo import write_demo
-from hfcore.demo_designs import HASKY, HELA_FAMILJEN, read_municipalities
-from hfcore.demo_places import simulate_place
-from hfcore.demo_truth import place_truth
 from hfcore.errors import UsageError
+from hfcore.simulated.demo import write_demo
+from hfcore.simulated.designs import HASKY, HELA_FAMILJEN, read_municipalities
+from hfcore.simulated.places import simulate_place
+from hfcore.simulated.truth import place_truth
 
 
 @pytest.fixture(scope="module")

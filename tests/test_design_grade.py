@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.comparison import balance, build_comparison
-from hfcore.design_grade import VERBS, design_grade, design_rules, verb_level
 from hfcore.errors import MetricInputError
-from hfcore.support import support_effect, support_mean
+from hfcore.metrics.comparison import balance, build_comparison
+from hfcore.metrics.design_grade import VERBS, design_grade, design_rules, verb_level
+from hfcore.metrics.support import support_effect, support_mean
 from tests.support_cases import cohort_of, panel_of, study
 
 P, C = "participant", "control"

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.curve_steps import step_of
 from hfcore.disclosure import RULES, protect
+from hfcore.disclosure.curve_steps import step_of
+from hfcore.disclosure.protection import round_to
 from hfcore.errors import MetricInputError
-from hfcore.intervals import wilson
-from hfcore.protection import round_to
 from hfcore.schema import INSIDE_DTYPES, build_results
+from hfcore.statistics.intervals import wilson
 from hfcore.study import Municipality, Publication, Study
 
 # With this key a count of six or more keeps its value, so that edges can be seen.

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from small_study import write_notebook
 
-from hfcore import engine
 from hfcore.errors import UsageError
+from hfcore.running import engine
 
 PARAMETERS = 'code = "1290"  # a code'
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfcore import event_times as et
 from hfcore.errors import MetricInputError
+from hfcore.statistics import event_times as et
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=1, max_size=60)
 

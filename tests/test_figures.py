@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hfcore import figures
-from hfcore.drawing import PALETTE, spread
+from hfcore.figures.drawing import PALETTE, spread
 from hfcore.schema import build_results
 from hfcore.study import Municipality, Study
 

@@ -12,11 +12,11 @@ import openpyxl
 import pytest
 from raw_study import HOUSEHOLDS, STUDY, write_lines, write_plans, write_study
 
-from hfcore.ingest import ingest_study
-from hfcore.packages import RefusedFileError, look_into
-from hfcore.rules import harmless
+from hfcore.data_in.ingest import ingest_study
+from hfcore.data_in.packages import RefusedFileError, look_into
+from hfcore.data_in.rules import harmless
+from hfcore.data_in.workbooks import read_grid
 from hfcore.store import processed_folder, read_table
-from hfcore.workbooks import read_grid
 
 MEGABYTE = 1_000_000
 RUNNABLE = '<script>alert("x")</script>'

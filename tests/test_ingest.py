@@ -20,10 +20,10 @@ from raw_study import (
     write_study,
 )
 
-from hfcore import intake
-from hfcore.account import broken_rules
+from hfcore.data_in import intake
+from hfcore.data_in.account import broken_rules
+from hfcore.data_in.ingest import ingest_study
 from hfcore.errors import KeyMissingError, LockedError, StudyError, UsageError
-from hfcore.ingest import ingest_study
 from hfcore.journal import study_lock
 from hfcore.schema import TABLES
 from hfcore.store import processed_folder, read_table

@@ -8,9 +8,9 @@ import pytest
 from reference_cohort import REFERENCE, read_reference
 from scipy import stats
 
-from hfcore import intervals
 from hfcore.errors import MetricInputError
-from hfcore.regression import adjusted_difference
+from hfcore.statistics import intervals
+from hfcore.statistics.regression import adjusted_difference
 
 R = read_reference("shares.json")
 ADULTS = pd.read_csv(REFERENCE / "adults.csv")

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from raw_study import STUDY, write_lines
 
+from hfcore.data_in.ingest import ingest_study
+from hfcore.data_in.kolada import read_kolada
+from hfcore.data_in.lifecare import _told_by_number
+from hfcore.data_in.linking import link_households
 from hfcore.errors import RawDataError, StudyError
-from hfcore.ingest import ingest_study
-from hfcore.kolada import read_kolada
-from hfcore.lifecare import _told_by_number
-from hfcore.linking import link_households
 from hfcore.store import read_table
 
 ONE, TWO, THREE = "198112189876", "197010632391", "191212121212"

@@ -10,21 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.alternatives import build_sample, match
-from hfcore.balancing import logit, match_nearest, propensity_score
-from hfcore.comparison import standardised_difference
-from hfcore.pairs import paired_difference, sign_flip
-from hfcore.regression import adjusted_difference, robust_coefficient, welch
-from hfcore.sensitivity import support_effect_sensitivity
-from hfcore.study import Definitions, Study
-from hfcore.support import pretrend, support_effect, support_mean
-from hfcore.unmeasured import e_value, e_value_of_difference, signed_rank_bounds
-from hfcore.weighting import (
+from hfcore.metrics.alternatives import build_sample, match
+from hfcore.metrics.comparison import standardised_difference
+from hfcore.metrics.sensitivity import support_effect_sensitivity
+from hfcore.metrics.support import pretrend, support_effect, support_mean
+from hfcore.statistics.balancing import logit, match_nearest, propensity_score
+from hfcore.statistics.pairs import paired_difference, sign_flip
+from hfcore.statistics.regression import adjusted_difference, robust_coefficient, welch
+from hfcore.statistics.unmeasured import e_value, e_value_of_difference, signed_rank_bounds
+from hfcore.statistics.weighting import (
     doubly_robust_difference,
     entropy_balanced_difference,
     outcome_regression_difference,
     probability_weighted_difference,
 )
+from hfcore.study import Definitions, Study
 from tests.conftest import OPTIONAL
 from tests.support_cases import cohort_of
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore import event_times, intervals, regression
+from hfcore.statistics import event_times, intervals, regression
 
 ORACLES = Path(__file__).resolve().parents[2] / "shared" / "oracles"
 if not ORACLES.is_dir():

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from reference_cohort import REFERENCE, build_study, read_reference, small_cohort
 
-from hfcore import planning
 from hfcore.errors import MetricInputError
+from hfcore.metrics import planning
 
 PLANS = ("job_seeking", "studies", "sick_leave")
 STUDY = build_study(plans=PLANS, plan_order=PLANS)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import MetricInputError
-from hfcore.pooled_support import pooled_support_effect
+from hfcore.metrics.pooled_support import pooled_support_effect
 from hfcore.schema import build_results
 from tests.support_cases import study
 

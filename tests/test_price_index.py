@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import UsageError
-from hfcore.price_index import in_fixed_prices, price_factor, price_source
+from hfcore.metrics.price_index import in_fixed_prices, price_factor, price_source
 from tests.support_cases import cohort_of, panel_of
 
 # Yearly means as Statistics Sweden prints them, another road than the months of the file.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hfcore import published, store
+from hfcore import store
 from hfcore.errors import TableAbsentError
+from hfcore.metrics import published
 from hfcore.schema import empty_table
 
 DEFINITION = """

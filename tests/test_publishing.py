@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from small_study import CODES, NAME, built_study, run_in
 
-from hfcore import cli, publishing, releases, store
+from hfcore import cli, store
+from hfcore.audit import releases
 from hfcore.errors import LeakError
+from hfcore.running import publishing
 
 HOME = ("data", "processed", NAME)
 
@@ -110,7 +112,7 @@ def test_a_leak_in_a_page_is_refused_too(built, monkeypatch):
     site = built.joinpath(*HOME) / "site"
     before = content(site)
     monkeypatch.setattr(
-        "hfcore.site.write_front_pages",
+        "hfcore.pages.site.write_front_pages",
         lambda folder, *_: (folder / "index.html").write_text("8112189876"),
     )
     with pytest.raises(LeakError) as caught:
@@ -184,7 +186,7 @@ def test_a_corrected_method_is_published_at_once(built):
 
 def test_a_release_that_moved_by_few_is_refused(built, monkeypatch):
     """Without rule 15 the second release would tell who came."""
-    monkeypatch.setattr("hfcore.publication_rules.frozen", lambda results, *_: results)
+    monkeypatch.setattr("hfcore.disclosure.publication_rules.frozen", lambda results, *_: results)
     grow(built, "1290", 4)
     with pytest.raises(LeakError, match="difference of releases, rule 15, 1290 households"):
         run_counts(built)

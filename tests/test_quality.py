@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore import quality
 from hfcore.errors import MetricInputError
+from hfcore.metrics import quality
 
 
 def test_missing_values_by_hand():

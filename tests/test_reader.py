@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from small_study import NAME, built_study, write_data
 
-from hfcore import rendering, site, store
+from hfcore import store
 from hfcore.disclosure import protect
+from hfcore.pages import rendering, site
+from hfcore.pages.site import State
 from hfcore.schema import build_results
-from hfcore.site import State
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfcore.errors import MetricInputError
-from hfcore.regression import (
+from hfcore.statistics.regression import (
     adjusted_difference,
     robust_coefficient,
     welch,

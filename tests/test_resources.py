@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from hfcore import resources
 from hfcore.errors import MetricInputError
+from hfcore.metrics import resources
 
 CASES = pd.DataFrame(
     {

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, STUDY, write_lines, write_plans
 
-from hfcore import workbooks
-from hfcore.cleaning import clean_table
+from hfcore.data_in import workbooks
+from hfcore.data_in.cleaning import clean_table
+from hfcore.data_in.reading import read_source
 from hfcore.definition import build_study
-from hfcore.reading import read_source
 from hfcore.study import ColumnSource, Source
 
 SAMPLE, NIGHTLY = 400, 10_000
@@ -229,7 +229,7 @@ def test_any_bytes_end_in_sentences(tmp_path, study, content):
 
 def test_serials_count_days_like_a_spreadsheet(study):
     """Day 44197 is 2021-01-01 and the days after follow, by the calendar."""
-    from hfcore.parsing import parse_days
+    from hfcore.data_in.parsing import parse_days
 
     numbers = pd.Series([str(number) for number in range(44197, 44197 + 800)])
     expected = [date(2021, 1, 1) + timedelta(each) for each in range(800)]

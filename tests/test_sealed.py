@@ -12,9 +12,9 @@ import pytest
 from conftest import OPTIONAL
 from small_study import CODES, DEFINITION, NAME, write_data, write_notebook
 
-from hfcore import engine, sealed
 from hfcore.definition import read_study
 from hfcore.errors import HfcoreError
+from hfcore.running import engine, sealed
 
 NO_LANDLOCK = OPTIONAL + "this system has no Landlock; the audit hook holds alone"
 PARAMETERS = 'root = ""  # the real data folder'
@@ -155,7 +155,7 @@ def _outside(places, weaken):
     code = f"""
 import sys
 from pathlib import Path
-from hfcore import sealed
+from hfcore.running import sealed
 {weaken}
 sealed.seal([Path({str(root)!r})])
 try:

@@ -9,11 +9,16 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import MetricInputError
-from hfcore.price_index import in_fixed_prices
-from hfcore.regression import adjusted_difference
-from hfcore.sensitivity import support_effect_sensitivity
-from hfcore.support import support_effect
-from hfcore.unmeasured import e_value, e_value_of_difference, signed_rank_bounds, tipping_gamma
+from hfcore.metrics.price_index import in_fixed_prices
+from hfcore.metrics.sensitivity import support_effect_sensitivity
+from hfcore.metrics.support import support_effect
+from hfcore.statistics.regression import adjusted_difference
+from hfcore.statistics.unmeasured import (
+    e_value,
+    e_value_of_difference,
+    signed_rank_bounds,
+    tipping_gamma,
+)
 from tests.support_cases import REFERENCE, cohort_of, panel_of, scrambled, study
 
 P, C = "participant", "control"

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.demo_closures import close_freely, describe_closures, latent_stays, true_incidence
-from hfcore.demo_designs import choose_design
-from hfcore.demo_places import simulate_place
-from hfcore.demo_programme import naive_difference
-from hfcore.simulation import (
+from hfcore.simulated.closures import close_freely, describe_closures, latent_stays, true_incidence
+from hfcore.simulated.designs import choose_design
+from hfcore.simulated.places import simulate_place
+from hfcore.simulated.programme import naive_difference
+from hfcore.simulated.simulation import (
     CAUSES,
     Process,
     absences,

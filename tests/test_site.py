@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from small_study import CODES, NAME, write_data
 
-from hfcore import dictionary, rendering, site, store
+from hfcore import store
 from hfcore.disclosure import protect
-from hfcore.glossary_links import link_words
+from hfcore.pages import dictionary, rendering, site
+from hfcore.pages.glossary_links import link_words
+from hfcore.pages.site import State
 from hfcore.schema import build_results
-from hfcore.site import State
 
 BOTH = frozenset({"sv", "en"})
 MADE = date(2026, 11, 23)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from reference_cohort import REFERENCE, STUDY, read_reference, reference_cohort, small_cohort
 
-from hfcore import spells
 from hfcore.errors import MetricInputError
-from hfcore.paid_months import first_gap, first_return, paid_months
+from hfcore.metrics import spells
+from hfcore.metrics.paid_months import first_gap, first_return, paid_months
 
 R = read_reference("spells.json")
 COHORT = reference_cohort()

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from reference_cohort import STUDY, build_study, read_reference, reference_cohort, small_cohort
 
-from hfcore import subgroups
 from hfcore.errors import MetricInputError
+from hfcore.metrics import subgroups
 
 R = read_reference("cohort.json")
 COHORT = reference_cohort()

@@ -9,9 +9,9 @@ import openpyxl
 import pytest
 from raw_study import HOUSEHOLDS, PERSONS, write_lines
 
+from hfcore.data_in.suggest import suggest_source
 from hfcore.errors import RawDataError
 from hfcore.schema import TABLES
-from hfcore.suggest import suggest_source
 
 RAW = Path(__file__).parent.parent / "data" / "raw"
 # The bundled files under headers that other systems use: file, then new header by column.

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfcore.changes import change_by_start, gate, window_change, without_departed
 from hfcore.cohort import support_panel
 from hfcore.errors import MetricInputError
-from hfcore.study import Definitions
-from hfcore.support import (
+from hfcore.metrics.changes import change_by_start, gate, window_change, without_departed
+from hfcore.metrics.support import (
     detectable,
     detectable_difference,
     pretrend,
@@ -21,6 +20,7 @@ from hfcore.support import (
     support_mean,
     whole_windows,
 )
+from hfcore.study import Definitions
 from tests.support_cases import (
     MUNICIPALITY,
     REFERENCE,

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hfcore.pages.tables import show
 from hfcore.schema import build_results
-from hfcore.tables import show
 
 
 def shares():

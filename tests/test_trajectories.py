@@ -15,8 +15,8 @@ from reference_cohort import (
     small_cohort,
 )
 
-from hfcore import trajectories
 from hfcore.errors import MetricInputError, UsageError
+from hfcore.metrics import trajectories
 
 R = read_reference("cohort.json")
 COHORT = reference_cohort()

@@ -24,9 +24,9 @@ from raw_study import (
     write_study,
 )
 
-from hfcore.account import broken_rules
-from hfcore.ingest import ingest_study
-from hfcore.rules import rules
+from hfcore.data_in.account import broken_rules
+from hfcore.data_in.ingest import ingest_study
+from hfcore.data_in.rules import rules
 from hfcore.store import processed_folder, read_table
 
 CODE = "0180"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from hfcore import validation
+from hfcore.metrics import validation
 
 REFERENCE = json.loads(
     (Path(__file__).parent / "reference" / "validation.json").read_text(encoding="utf-8")

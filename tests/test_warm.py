@@ -19,7 +19,7 @@ import test_sealed
 from conftest import OPTIONAL
 from small_study import write_notebook
 
-from hfcore import engine, kernels, provisioner, sealed, warm
+from hfcore.running import engine, kernels, provisioner, sealed, warm
 
 LINUX = sys.platform.startswith("linux")
 pytestmark = pytest.mark.skipif(
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 )
 notebook, places = test_engine.notebook, test_sealed.places
 printed = test_engine.printed
-FORKED = "import os\nwarm = 'hfcore.warm' in open(f'/proc/{os.getppid()}/cmdline').read()\n"
+FORKED = "import os\nwarm = 'hfcore.running.warm' in open(f'/proc/{os.getppid()}/cmdline').read()\n"
 FOR_EVER = """
 import os, pathlib, time
 pathlib.Path({path!r}).write_text(f"{{os.getpid()}} {{os.getppid()}}")
@@ -186,7 +186,9 @@ def test_stop_all_ends_what_runs(heat, notebook, tmp_path):
 
 def test_sealed_kernels_are_forked_and_as_tight(heat, tmp_path, places):
     reached = test_sealed.REACHED.replace("if LANDLOCK", f"if {sealed.landlock_version() > 0}")
-    alone = "print('hfcore.warm' in sys.modules, sorted(k for k in os.environ if 'KEY' in k))"
+    alone = (
+        "print('hfcore.running.warm' in sys.modules, sorted(k for k in os.environ if 'KEY' in k))"
+    )
     cells = (test_sealed.TRY, reached, test_sealed.NORMAL, alone)
     done, output = test_sealed.run(tmp_path, places, *cells)
     assert done.error == ""
@@ -208,7 +210,7 @@ def run_apart(tmp_path, code):
     write_notebook(tmp_path / "n.ipynb", for_ever(path), parameters="code = ''")
     program = f"""
 from pathlib import Path
-from hfcore import engine
+from hfcore.running import engine
 folder = Path({str(tmp_path)!r})
 with engine.warm_kernels():
     {code}
@@ -266,7 +268,7 @@ def test_threads_forbid_forking():
     """A line that comes when the process has a second thread is closed without a kernel."""
     program = """
 import json, os, socket, threading
-from hfcore import warm
+from hfcore.running import warm
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 ours, theirs = socket.socketpair()
 ours.sendall(b"{}\\n")
@@ -289,7 +291,7 @@ def test_importing_ahead_opens_no_data_and_leaves_the_backend_alone(tmp_path):
 import json, sys
 opened = []
 sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
-from hfcore import warm
+from hfcore.running import warm
 warm.import_all()
 late = [name for name in ("matplotlib_inline.backend_inline", "papermill") if name in sys.modules]
 print(json.dumps([late, [path for path in opened if path.startswith(sys.argv[1])]]))

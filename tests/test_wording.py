@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import hfcore
-from hfcore import rendering, wording
 from hfcore.errors import UsageError
-from hfcore.formats import (
+from hfcore.pages import rendering, wording
+from hfcore.pages.formats import (
     day,
     label,
     money,
@@ -24,9 +24,9 @@ from hfcore.formats import (
     span,
     subgroup_label,
 )
+from hfcore.pages.texts import LANGUAGES, all_texts, has_text, text
 from hfcore.schema import METRICS, STATUSES, build_results
 from hfcore.study import DEFAULT_CAUSES, Municipality, Study
-from hfcore.texts import LANGUAGES, all_texts, has_text, text
 
 NB = "\u00a0"
 PLACE = Municipality(

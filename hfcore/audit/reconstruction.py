@@ -1,0 +1,278 @@
+"""The strongest reader: which true counts do all shown counts together still allow?
+
+An integer programme. Its unknowns are the true counts of one municipality; each shown count lies
+within the noise of its own, and sums that must hold (parts and their whole, two definitions of the
+same closures) tie them together. Least and largest value of each small count and of each
+difference between two definitions are what the reader can know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from hfcore.disclosure.breakdowns import partition_column
+from hfcore.study import Publication
+
+SMALL = 6
+MAX_NARROWER = 0.05
+CLOSED = ("closed", "participant")
+_FLOWS = (
+    ("referred", ("not_started", "started")),
+    ("started", ("end_before_start", "analysed")),
+    ("analysed", ("closed", "ongoing")),
+)
+
+
+@dataclass
+class Counts:
+    """Unknown true counts with their bounds, and the sums (coefficients by unknown) that are 0."""
+
+    names: dict[tuple, int] = field(default_factory=dict)
+    low: list[int] = field(default_factory=list)
+    high: list[int] = field(default_factory=list)
+    sums: list[dict[int, int]] = field(default_factory=list)
+
+    def add(self, name: tuple, shown: float, publication: Publication) -> int | None:
+        """An unknown with what its shown count allows; a second showing narrows it."""
+        if pd.isna(shown):
+            return self.names.get(name)
+        low, high = allowed(int(shown), publication)
+        if name not in self.names:
+            self.names[name] = len(self.low)
+            self.low.append(low)
+            self.high.append(high)
+        place = self.names[name]
+        # Two showings that cannot both be right are of different contributors: keep the wider.
+        if max(self.low[place], low) <= min(self.high[place], high):
+            self.low[place] = max(self.low[place], low)
+            self.high[place] = min(self.high[place], high)
+        return place
+
+    def tie(self, whole: int | None, parts: list[int | None], is_complete: bool = True) -> None:
+        """The whole is the sum of its parts, where all of them are shown."""
+        if whole is not None and parts and None not in parts and is_complete:
+            self.sums.append({whole: -1} | dict.fromkeys(parts, 1))
+
+
+def allowed(shown: int, publication: Publication) -> tuple[int, int]:
+    """The true counts that a shown one can come from.
+
+    >>> allowed(0, Publication()), allowed(3, Publication()), allowed(26, Publication())
+    ((0, 3), (1, 6), (23, 29))
+
+    A count that noise never shows must be the true one:
+
+    >>> allowed(2, Publication())
+    (2, 2)
+    """
+    reach = publication.noise_max
+    if shown == 0:
+        return 0, reach
+    if shown < publication.never_shown_below:
+        return shown, shown
+    return max(1, shown - reach), shown + reach
+
+
+def counts_of(rows: pd.DataFrame, publication: Publication) -> Counts:
+    """The unknowns and sums in the protected rows of one municipality."""
+    counts = Counts()
+    _add_flows(counts, rows, publication)
+    _add_partitions(counts, rows, publication)
+    _add_definitions(counts, rows)
+    return counts
+
+
+def _add_flows(counts: Counts, rows: pd.DataFrame, publication: Publication) -> None:
+    is_step = rows["metric"].eq("flow") & rows["subgroup"].str.startswith("step=")
+    steps = rows.loc[is_step & rows["group"].eq("participant")]
+    for step, shown in zip(steps["subgroup"], steps["estimate"], strict=True):
+        counts.add((step.removeprefix("step="), "participant"), shown, publication)
+    for whole, parts in _FLOWS:
+        named = [counts.names.get((part, "participant")) for part in parts]
+        counts.tie(counts.names.get((whole, "participant")), named)
+
+
+def _add_partitions(counts: Counts, rows: pd.DataFrame, publication: Publication) -> None:
+    column = partition_column(rows)
+    for place, each in column.loc[column.notna() & rows["n"].notna()].items():
+        row = rows.loc[place]
+        shown = row["n_events"] if row["unit"] == "share" else row["estimate"]
+        counts.add(_cell(row, each), shown, publication)
+        if row["unit"] == "share":
+            counts.add(_whole(row), row["n"], publication)
+    keys = ["metric", "variant", "group", "month", "_whole"]
+    whole = rows["cause"].where(column.eq("subgroup"), rows["subgroup"])
+    parts = rows.assign(_whole=whole, _column=column).loc[column.notna()]
+    parts = parts.loc[~(parts["subgroup"].eq("") & parts["_column"].eq("subgroup"))]
+    for _, cells in parts.groupby(keys, sort=False, dropna=False):
+        named = [counts.names.get(_cell(row, row["_column"])) for _, row in cells.iterrows()]
+        first = cells.iloc[0]
+        is_complete = first["metric"] != "closure_share_entered"
+        counts.tie(counts.names.get(_whole(first)), named, is_complete)
+
+
+def _cell(row: pd.Series, column: str) -> tuple:
+    """What a cell counts. The closed of a cause are the same in every metric that counts them."""
+    if row["metric"] == "closure_share_naive" and column == "cause":
+        return ("closed", row["group"], row["variant"], row["cause"])
+    month = None if pd.isna(row["month"]) else int(row["month"])
+    return (row["metric"], row["variant"], row["group"], month, row["subgroup"], row["cause"])
+
+
+def _whole(row: pd.Series) -> tuple:
+    """What the cells of a partition add up to."""
+    metric, cause = row["metric"], row["cause"]
+    if metric in ("closure_share_naive", "closure_reason"):
+        return CLOSED
+    if metric == "closures_per_quarter":
+        return ("closed", row["group"], "default", cause) if cause else CLOSED
+    return (metric, row["variant"], row["group"], row["subgroup"].partition("=")[0], "whole")
+
+
+def _add_definitions(counts: Counts, rows: pd.DataFrame) -> None:
+    """A wider definition of a cause is the narrower one and what it takes in."""
+    place = {
+        (variant, cause): counts.names.get(("closed", "participant", variant, cause))
+        for variant in rows["variant"].unique()
+        for cause in rows["cause"].unique()
+    }
+    wide = place.get(("published", "self_sufficiency"))
+    parts = [place.get(("default", "self_sufficiency")), place.get(("default", "moved"))]
+    counts.tie(wide, parts)
+
+
+def reach(counts: Counts) -> pd.DataFrame:
+    """What a reader can know of each small count and of each difference of definitions.
+
+    Returns
+    -------
+    One row a target: ``low`` and ``high`` (the least and the largest value that all that is shown
+    allows), ``alone`` (how many values its own showing allows), ``is_tied`` (whether any sum
+    holds it). Sums that cannot hold with the ones before them (their parts are of other
+    contributors than they seem) are left out.
+    """
+    if not counts.low:
+        return pd.DataFrame(columns=["low", "high", "alone", "is_tied"])
+    counts = _consistent(counts)
+    tied = {place for each in counts.sums for place in each}
+    targets = [{place: 1} for place in sorted(tied) if counts.low[place] <= SMALL]
+    wide = counts.names.get(("closed", "participant", "published", "self_sufficiency"))
+    narrow = counts.names.get(("closed", "participant", "default", "self_sufficiency"))
+    if wide is not None and narrow is not None:
+        targets.append({wide: 1, narrow: -1})
+    rows = []
+    for target in targets:
+        low, high = _solve(counts, target, 1), _solve(counts, target, -1)
+        places = list(target)
+        alone = sum(counts.high[place] - counts.low[place] for place in places) + 1
+        rows.append({"low": low, "high": high, "alone": alone, "is_tied": True})
+    bare = [p for p in range(len(counts.low)) if p not in tied and counts.low[p] <= SMALL]
+    rows += [
+        {
+            "low": counts.low[place],
+            "high": counts.high[place],
+            "alone": counts.high[place] - counts.low[place] + 1,
+            "is_tied": False,
+        }
+        for place in bare
+    ]
+    return pd.DataFrame(rows, columns=["low", "high", "alone", "is_tied"])
+
+
+def _consistent(counts: Counts) -> Counts:
+    """The same unknowns with as many of the sums, in their order, as can hold together."""
+    if _solve(counts, {}, 1) is not None:
+        return counts
+    kept = replace(counts, sums=[])
+    for each in counts.sums:
+        tried = replace(counts, sums=[*kept.sums, each])
+        if _solve(tried, {}, 1) is not None:
+            kept = tried
+    return kept
+
+
+def _solve(counts: Counts, target: dict[int, int], sign: int) -> int | None:
+    """The least (sign 1) or largest (−1) value of a sum of unknowns; None if nothing fits."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import lil_array
+
+    size = len(counts.low)
+    goal = np.zeros(size)
+    for place, factor in target.items():
+        goal[place] = sign * factor
+    ties = []
+    if counts.sums:
+        matrix = lil_array((len(counts.sums), size))
+        for row, each in enumerate(counts.sums):
+            for place, factor in each.items():
+                matrix[row, place] = factor
+        ties = [LinearConstraint(matrix.tocsr(), 0, 0)]
+    answer = milp(
+        goal,
+        constraints=ties,
+        bounds=Bounds(counts.low, counts.high),
+        integrality=np.ones(size),
+    )
+    return round(sign * answer.fun) if answer.status == 0 else None
+
+
+def findings(rows: pd.DataFrame, publication: Publication) -> list[str]:
+    """What an integer programme over all counts of one municipality gives away, as sentences."""
+    known = reach(counts_of(rows.reset_index(drop=True), publication))
+    if known.empty:
+        return []
+    width = known["high"] - known["low"] + 1
+    is_small = known["high"].between(1, SMALL - 2)
+    exact = int((width.eq(1) & is_small).sum())
+    tied = known["is_tied"].astype(bool)
+    narrower = 1 - float((width[tied] / known.loc[tied, "alone"]).mean()) if tied.any() else 0.0
+    found = []
+    if exact:
+        found.append(f"{exact} small counts or differences follow exactly from what is shown.")
+    if narrower > MAX_NARROWER:
+        found.append(
+            f"Sums make the small counts {narrower:.0%} narrower than the noise alone; at most "
+            f"{MAX_NARROWER:.0%} is allowed."
+        )
+    return found
+
+
+def findings_between(
+    before: pd.DataFrame, now: pd.DataFrame, publication: Publication
+) -> list[str]:
+    """What two releases of one municipality give away together, as sentences.
+
+    Counts of closures and of the flow only grow. A small growth, 1 to 4, must not follow exactly.
+    """
+    first, then = (counts_of(rows.reset_index(drop=True), publication) for rows in (before, now))
+    if not first.low or not then.low:
+        return []
+    first, then = _consistent(first), _consistent(then)
+    grown = [name for name in first.names if name in then.names and _grows(name)]
+    if not grown:
+        return []
+    size, second = len(first.low), len(first.low) + len(then.low)
+    sums = [*first.sums, *({place + size: f for place, f in each.items()} for each in then.sums)]
+    growth = {}
+    for number, name in enumerate(grown):
+        growth[name] = second + number
+        sums.append({then.names[name] + size: -1, first.names[name]: 1, growth[name]: 1})
+    most = [then.high[then.names[name]] for name in grown]
+    both = Counts(
+        low=[*first.low, *then.low, *[0] * len(grown)],
+        high=[*first.high, *then.high, *most],
+        sums=sums,
+    )
+    known = 0
+    for place in growth.values():
+        low, high = _solve(both, {place: 1}, 1), _solve(both, {place: 1}, -1)
+        known += low is not None and low == high and 1 <= low <= SMALL - 2
+    return [f"{known} small changes follow exactly from two releases."] if known else []
+
+
+def _grows(name: tuple) -> bool:
+    """Whether a count of one release holds all whom the release before it counted."""
+    return name[0] in ("closed", "referred", "started") or name[:1] == ("closure_reason",)

@@ -1,0 +1,1 @@
+"""Raw files to trusted tables: read as text, map, parse, check, replace ids, join."""

@@ -1,0 +1,256 @@
+"""A drop of raw files → tables, quarantine and the account of both in ``ingest.json``.
+
+Everything is written beside its place first and moved there at the end, under the study's lock,
+so that a run that is killed leaves the earlier tables whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+
+from hfcore.data_in.account import ACCOUNT, build_account, forget_states, read_account
+from hfcore.data_in.aliases import read_aliases
+from hfcore.data_in.intake import QUARANTINE_COLUMNS, Intake, take_in
+from hfcore.data_in.parts import Shelf, fingerprint, seal_of
+from hfcore.data_in.rules import most_important_first, problem
+from hfcore.errors import KeyMissingError, Problem, StudyError, as_list
+from hfcore.identity import Key, read_key
+from hfcore.journal import study_lock
+from hfcore.schema import TABLES
+from hfcore.store import (
+    file_hash,
+    has_table,
+    load_study,
+    processed_folder,
+    raw_folder,
+    read_table,
+    table_folder,
+    typed_table,
+    write_parquet,
+)
+from hfcore.study import Municipality, Study
+
+STAGE, PARTS = ".staged", "parts"
+COUNT_COLUMNS = ("table", "municipality", "files", "read", "kept", "quarantined")
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingest did.
+
+    ``counts`` has one row a table and municipality: table, municipality, files, read, kept,
+    quarantined (rows). ``problems`` come in the order in which to mend them.
+    """
+
+    counts: pd.DataFrame
+    problems: list[Problem]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any file or row was stopped."""
+        return any(each.is_error for each in self.problems)
+
+
+def ingest_study(
+    study_name: str,
+    municipalities: Sequence[str] = (),
+    key_file: Path | None = None,
+    workers: int = 1,
+    write: bool = True,
+) -> IngestReport:
+    """Turn a study's raw files into tables; with ``write=False`` only say what would happen.
+
+    Raises StudyError where the mapping lacks a column that a table must have, UsageError for an
+    unknown study or municipality, KeyMissingError for a key that is absent or another one than
+    before, LockedError where another run works on the study.
+    """
+    study = load_study(study_name)
+    check_mapping(study)
+    chosen = [study.municipality(code) for code in municipalities] or list(study.municipalities)
+    key = read_key(study, key_file)
+    folder = processed_folder(study_name)
+    with study_lock(folder) if write else nullcontext():
+        before = read_account(folder)
+        _check_fingerprint(before, key, study)
+        aliases, problems = read_aliases(raw_folder(study_name), study.cutoff)
+        work = partial(_work, study=study, key=key, aliases=aliases, write=write)
+        states = {each.code: _state(study, each, key, aliases) for each in chosen}
+        changed = [each for each in chosen if not _is_done(before, each.code, states, folder)]
+        if write:
+            shutil.rmtree(folder / STAGE, ignore_errors=True)
+        done = _each(work, changed, workers)
+        if key.is_simulated:
+            problems.append(problem("W-IDENTITY", "study.toml"))
+        if write and done:
+            _write_account(folder, forget_states(before, [each.code for each in changed]))
+            _commit(folder, study, done)
+        if write:
+            problems += _moved(study)
+        account = build_account(before, done, study, key, problems, states)
+        if write:
+            _write_account(folder, account)
+    found = [Problem(**{**each, "rows": tuple(each["rows"])}) for each in account["problems"]]
+    mine = {each.code for each in chosen} | {""}
+    counts = pd.DataFrame(account["tables"], columns=list(COUNT_COLUMNS))
+    return IngestReport(
+        counts.loc[counts["municipality"].isin(mine)].reset_index(drop=True),
+        most_important_first([each for each in found if each.municipality in mine]),
+    )
+
+
+def check_mapping(study: Study) -> None:
+    """Raise StudyError naming every column that a table must have and no mapping fills."""
+    mistakes = []
+    for place, source in enumerate(study.sources, start=1):
+        needed = {name for name, kind in TABLES[source.table].columns.items() if not kind.nullable}
+        if "paid_on" in source.options:
+            needed -= {"month"}
+        if "layout" in source.options:
+            needed = set()
+        missing = sorted(needed - set(source.columns))
+        if missing:
+            mistakes.append(
+                f"sources, number {place}: {source.table} needs the column {', '.join(missing)}."
+            )
+    if not study.sources:
+        mistakes.append("sources: there is no [[sources]] section, so nothing can be read.")
+    if mistakes:
+        raise StudyError(f"study.toml has {len(mistakes)} mistakes:\n{as_list(mistakes)}")
+
+
+def _check_fingerprint(before: dict, key: Key, study: Study) -> None:
+    known = before.get("key_fingerprint", key.fingerprint)
+    if known != key.fingerprint:
+        raise KeyMissingError(
+            f"The study {study.name} was ingested with another key, and two keys make two "
+            "populations. Give the first key, or delete the study's processed folder."
+        )
+
+
+def _state(study: Study, municipality: Municipality, key: Key, aliases: dict) -> str:
+    """A fingerprint of all that a municipality's tables come from."""
+    folder = raw_folder(study.name) / municipality.code
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    told = [(path.relative_to(folder).as_posix(), file_hash(path)) for path in files]
+    seal = seal_of(study, municipality.code, key, aliases)
+    return fingerprint(seal, repr(municipality), repr(study.sources), repr(told))
+
+
+def _is_done(before: dict, code: str, states: dict[str, str], folder: Path) -> bool:
+    """Whether nothing changed since the tables were written, and all of them are still there."""
+    tables = [row["table"] for row in before.get("tables", []) if row["municipality"] == code]
+    places = [folder / "tables" / table / f"municipality={code}" for table in tables]
+    kept = [place / "part.parquet" for place in places]
+    kept += [folder / "quarantine" / f"{table}.csv" for table in tables]
+    is_same = before.get("states", {}).get(code) == states[code]
+    return is_same and bool(tables) and all(path.is_file() for path in kept)
+
+
+def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intake]:
+    if workers <= 1 or len(chosen) <= 1:
+        return [work(each) for each in chosen]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(chosen)), context, initializer=_alone) as pool:
+        return list(pool.map(work, chosen))
+
+
+def _alone() -> None:
+    """Leave the other cores to the other workers."""
+    import pyarrow
+
+    pyarrow.set_cpu_count(1)
+
+
+def _work(municipality: Municipality, study: Study, key: Key, aliases: dict, write: bool) -> Intake:
+    """Take in one municipality and put its tables on the stage; what returns has no rows."""
+    code = municipality.code
+    seal = seal_of(study, code, key, aliases)
+    shelf = Shelf(processed_folder(study.name) / PARTS / code, seal, write)
+    intake = take_in(raw_folder(study.name) / code, study, municipality, key, aliases, shelf)
+    if write:
+        for name, rows in intake.tables.items():
+            write_parquet(typed_table(rows, name), _staged(study.name, name, code))
+        shelf.clear()
+    return Intake(
+        intake.municipality,
+        dict.fromkeys(intake.tables, pd.DataFrame()),
+        intake.quarantine,
+        intake.problems,
+        intake.files,
+        intake.counts,
+    )
+
+
+def _staged(study_name: str, table: str, municipality: str) -> Path:
+    return processed_folder(study_name) / STAGE / municipality / f"{table}.parquet"
+
+
+def _moved(study: Study) -> list[Problem]:
+    """Adults who stand in more than one municipality."""
+    adults = [
+        _adults(read_table(study.name, "persons", code))
+        for code in study.codes
+        if has_table(study.name, "persons", code)
+    ]
+    places = pd.concat(adults).value_counts() if len(adults) > 1 else pd.Series(dtype="int64")
+    count = int((places > 1).sum())
+    return [problem("W-MOVED", "study.toml", count=count, table="persons")] if count else []
+
+
+def _commit(folder: Path, study: Study, done: list[Intake]) -> None:
+    """Move what stands on the stage to its place."""
+    quarantine = _quarantine_tables(folder, study, done)
+    for intake in done:
+        for table in TABLES:
+            place = table_folder(study.name, table, intake.municipality)
+            if table in intake.tables:
+                place.mkdir(parents=True, exist_ok=True)
+                _staged(study.name, table, intake.municipality).replace(place / "part.parquet")
+            elif place.is_dir():
+                shutil.rmtree(place)
+    for table, rows in quarantine.items():
+        _write_text(folder / "quarantine" / f"{table}.csv", rows.to_csv(index=False))
+    shutil.rmtree(folder / STAGE, ignore_errors=True)
+
+
+def _quarantine_tables(folder: Path, study: Study, done: list[Intake]) -> dict[str, pd.DataFrame]:
+    again = {each.municipality for each in done}
+    tables = {}
+    for table in dict.fromkeys(source.table for source in study.sources):
+        path = folder / "quarantine" / f"{table}.csv"
+        parts = [each.quarantine[table] for each in done if table in each.quarantine]
+        if path.is_file():
+            old = pd.read_csv(path, dtype="str", keep_default_na=False).astype({"row": "int64"})
+            others = ~old["file"].str.replace(r"/.*", "", regex=True).isin(again)
+            parts.append(old.loc[others])
+        columns = list(QUARANTINE_COLUMNS)
+        rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+        tables[table] = rows.sort_values(columns, ignore_index=True)
+    return tables
+
+
+def _adults(persons: pd.DataFrame) -> pd.Series:
+    return persons.loc[persons["role"] != "child", "person_id"]
+
+
+def _write_account(folder: Path, account: dict) -> None:
+    if account:
+        _write_text(folder / ACCOUNT, json.dumps(account, ensure_ascii=False, indent=1) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}.half")
+    half.write_text(text, encoding="utf-8", newline="\n")
+    half.replace(path)

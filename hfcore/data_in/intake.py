@@ -1,0 +1,266 @@
+"""One municipality's folder → its tables, with pseudonyms only, and an account of every file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from hfcore.data_in import lifecare, monthly
+from hfcore.data_in.aliases import follow_aliases
+from hfcore.data_in.cleaning import Cleaned, clean_table
+from hfcore.data_in.drop import PLACE
+from hfcore.data_in.joining import join_drop
+from hfcore.data_in.parts import Shelf
+from hfcore.data_in.reading import TextTable, read_source
+from hfcore.data_in.rules import harmless, problem
+from hfcore.errors import Problem, StudyError
+from hfcore.identity import Key, pseudonyms, record_keys, row_marks
+from hfcore.schema import TABLES, empty_table
+from hfcore.store import file_hash
+from hfcore.study import Municipality, Source, Study
+
+PURPOSE = {"household_id": "household", "person_id": "person", "worker_id": "worker"}
+NEEDED_TABLES = ("households", "persons", "payments")
+LAYOUTS = {"monthly": monthly, "lifecare": lifecare}
+QUARANTINE_COLUMNS = ("file", "sheet", "row", "column", "rule")
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What came in from one municipality.
+
+    ``quarantine`` has per table the rows that were stopped, ``files`` one entry a file read,
+    ``counts`` one entry a table.
+    """
+
+    municipality: str
+    tables: Mapping[str, pd.DataFrame]
+    quarantine: Mapping[str, pd.DataFrame]
+    problems: list[Problem]
+    files: list[dict] = field(default_factory=list)
+    counts: list[dict] = field(default_factory=list)
+
+
+def take_in(
+    folder: Path,
+    study: Study,
+    municipality: Municipality,
+    key: Key,
+    aliases: Mapping[str, str],
+    shelf: Shelf,
+) -> Intake:
+    """Read, check and join all files of one municipality; ``shelf`` has those read before."""
+    cleaned, files, problems = _clean_files(folder, study, municipality, key, aliases, shelf)
+    by_table: dict[str, list[Cleaned]] = {}
+    for each in cleaned:
+        by_table.setdefault(each.table, []).append(each)
+    placed = {name: _placed(parts) for name, parts in by_table.items()}
+    joined, drop = join_drop(placed, study, municipality)
+    tables = {name: rows if len(rows) else empty_table(name) for name, rows in joined.items()}
+    tables["record_keys"] = _keyed(tables, key)
+    quarantine = {name: _quarantine(name, parts, drop.stopped) for name, parts in by_table.items()}
+    counts = [
+        {
+            "table": name,
+            "municipality": municipality.code,
+            "files": len(parts),
+            "read": sum(part.read for part in parts),
+            "kept": len(drop.kept(name)),
+            "quarantined": len(quarantine[name].drop_duplicates(["file", "sheet", "row"])),
+        }
+        for name, parts in by_table.items()
+    ]
+    found = [*problems, *(each for part in cleaned for each in part.problems), *drop.problems]
+    return Intake(municipality.code, tables, quarantine, found, files, counts)
+
+
+def _clean_files(
+    folder: Path,
+    study: Study,
+    municipality: Municipality,
+    key: Key,
+    aliases: Mapping[str, str],
+    shelf: Shelf,
+) -> tuple[list[Cleaned], list[dict], list[Problem]]:
+    cleaned, files, problems, used = [], [], [], set()
+    heads: dict[str, str] = {}
+    # Layouts come first: they say which household an adult's number stands for.
+    for source in sorted(study.sources, key=lambda each: "layout" not in each.options):
+        paths, refused = find_files(folder, source)
+        problems += [replace(each, municipality=municipality.code) for each in refused]
+        used |= set(paths)
+        if "layout" in source.options:
+            names = [_name(folder, path) for path in paths]
+            texts, mapped, found = adapted(paths, names, source, study)
+            heads |= found
+            typed = [clean_table(text, mapped, study, municipality.code) for text in texts]
+            parts = [with_pseudonyms(each, key, municipality.code, aliases, {}) for each in typed]
+        else:
+            kept = shelf.sealed(heads)
+            parts = [
+                _clean_file(path, folder, source, study, municipality, key, aliases, heads, kept)
+                for path in paths
+            ]
+        cleaned += parts
+        files += [
+            _file_entry(part, path, municipality.code)
+            for part, path in zip(parts, paths, strict=False)
+        ]
+    return cleaned, files, problems + _unused(folder, used, municipality.code)
+
+
+def _clean_file(
+    path: Path,
+    folder: Path,
+    source: Source,
+    study: Study,
+    municipality: Municipality,
+    key: Key,
+    aliases: Mapping[str, str],
+    heads: Mapping[str, str],
+    shelf: Shelf,
+) -> Cleaned:
+    """One cleaned file, from the shelf where it is unchanged."""
+    name = _name(folder, path)
+    kept_as = shelf.name(path, source, name)
+    part = shelf.take(kept_as)
+    if part is None:
+        typed = clean_table(read_source(path, source, name), source, study, municipality.code)
+        part = with_pseudonyms(typed, key, municipality.code, aliases, heads)
+        shelf.put(kept_as, part)
+    return part
+
+
+def _file_entry(part: Cleaned, path: Path, municipality: str) -> dict:
+    return {
+        "file": part.file,
+        "municipality": municipality,
+        "table": part.table,
+        "sha256": file_hash(path),
+        "read": part.read,
+        "kept": len(part.rows),
+    }
+
+
+def adapted(
+    paths: list[Path], names: list[str], source: Source, study: Study
+) -> tuple[list[TextTable], Source, dict[str, str]]:
+    """The files of a layout of its own as texts of a table, with their mapping.
+
+    Raises StudyError for a layout that does not exist, or a table that it cannot fill.
+    """
+    layout = LAYOUTS.get(str(source.options["layout"]))
+    if layout is None or source.table not in ("payments", "persons"):
+        raise StudyError(
+            f"sources: layout is one of {', '.join(LAYOUTS)}, and fills payments or persons."
+        )
+    if not paths:
+        return [], source, {}
+    return layout.adapt(layout.read_files(paths, names, source), source, study)
+
+
+def _name(folder: Path, path: Path) -> str:
+    return f"{folder.name}/{path.relative_to(folder).as_posix()}"
+
+
+def find_files(folder: Path, source: Source) -> tuple[list[Path], list[Problem]]:
+    """The files that a source's patterns name, in order, and those that may not be read."""
+    found, refused = set(), []
+    home = folder.resolve()
+    for pattern in source.files:
+        for path in folder.glob(pattern):
+            if path.is_dir():
+                continue
+            if path.is_symlink() or not path.is_file() or home not in path.resolve().parents:
+                refused.append(problem("E-PATH", harmless(_name(folder, path)), table=source.table))
+            else:
+                found.add(path)
+    if not found and not refused:
+        rule = "E-MISSING" if source.table in NEEDED_TABLES else "W-MISSING"
+        pattern = harmless(", ".join(source.files))
+        refused.append(problem(rule, f"{folder.name}/", pattern=pattern, table=source.table))
+    return sorted(found), refused
+
+
+def _unused(folder: Path, used: set[Path], municipality: str) -> list[Problem]:
+    left = sorted(path for path in folder.rglob("*") if path.is_file() and path not in used)
+    return [
+        problem("W-UNUSED", harmless(_name(folder, path)), municipality=municipality)
+        for path in left
+        if not path.name.startswith(".")
+    ]
+
+
+def with_pseudonyms(
+    cleaned: Cleaned,
+    key: Key,
+    municipality: str,
+    aliases: Mapping[str, str],
+    heads: Mapping[str, str],
+) -> Cleaned:
+    """The rows with pseudonyms for ids; from here on no raw id is anywhere.
+
+    ``heads`` has the household of an adult where households are told by an adult's number.
+    """
+    rows, replaced = cleaned.rows, pd.Index([])
+    for name, kind in TABLES[cleaned.table].columns.items():
+        if kind.kind != "id" or f"{name}_is_national" not in rows:
+            continue
+        ids, was_replaced = follow_aliases(rows[name], aliases)
+        replaced = replaced.union(rows.index[was_replaced])
+        national = rows[f"{name}_is_national"].to_numpy(dtype=bool)
+        if name == "household_id" and heads:
+            ids, is_head = follow_aliases(ids, heads)
+            national = national & ~is_head.to_numpy(dtype=bool)
+        same_everywhere = pseudonyms(ids.where(national), key, PURPOSE[name])
+        local = pseudonyms(ids.where(~national), key, PURPOSE[name], scope=municipality)
+        rows = rows.assign(**{name: same_everywhere.fillna(local)})
+        rows = rows.drop(columns=f"{name}_is_national")
+    rows = rows.assign(_row_id=row_marks(rows["_row_id"].astype("str"), key))
+    problems = list(cleaned.problems)
+    if len(replaced):
+        problems.append(
+            problem(
+                "W-ALIAS",
+                cleaned.file,
+                sheet=cleaned.sheet,
+                rows=replaced,
+                table=cleaned.table,
+                municipality=municipality,
+            )
+        )
+    return replace(cleaned, rows=rows, problems=problems)
+
+
+def _placed(parts: list[Cleaned]) -> pd.DataFrame:
+    """The rows of all files of a table, each with the place it was read from."""
+    frames = [
+        part.rows.assign(_file=part.file, _sheet=part.sheet, _row=part.rows.index) for part in parts
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _quarantine(
+    table: str, parts: list[Cleaned], stopped_later: list[pd.DataFrame]
+) -> pd.DataFrame:
+    early = [part.stopped.assign(file=part.file, sheet=part.sheet) for part in parts]
+    names = dict(zip(PLACE, ("file", "sheet", "row"), strict=True))
+    late = [rows.loc[rows["table"] == table].rename(columns=names) for rows in stopped_later]
+    rows = pd.concat([*early, *late], ignore_index=True)[list(QUARANTINE_COLUMNS)]
+    return rows.drop_duplicates().sort_values(list(QUARANTINE_COLUMNS), ignore_index=True)
+
+
+def _keyed(tables: Mapping[str, pd.DataFrame], key: Key) -> pd.DataFrame:
+    """The number in [0, 1) of every household and person."""
+    ids = [
+        tables[name][column]
+        for name, column in (("households", "household_id"), ("persons", "person_id"))
+        if name in tables
+    ]
+    if not ids:
+        return empty_table("record_keys")
+    distinct = pd.concat(ids, ignore_index=True).drop_duplicates().dropna()
+    return pd.DataFrame({"id": distinct, "record_key": record_keys(distinct, key)})

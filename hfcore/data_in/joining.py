@@ -1,0 +1,142 @@
+"""The cleaned files of one municipality → its tables: what can only be seen with all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from hfcore.data_in.drop import Drop
+from hfcore.data_in.membership import settle_members
+from hfcore.schema import TABLES
+from hfcore.study import Municipality, Study, month_number
+
+GAP_SHARE = 0.1
+
+
+def join_drop(
+    tables: dict[str, pd.DataFrame], study: Study, municipality: Municipality
+) -> tuple[dict[str, pd.DataFrame], Drop]:
+    """The tables of one municipality, each with just its own columns, and the account of it."""
+    drop = Drop(tables, municipality.code)
+    _leave_out_protected(drop)
+    for table in drop.tables:
+        _keep_latest(drop, table)
+        _drop_same_rows(drop, table)
+    settle_members(drop, study)
+    for table in drop.tables:
+        _stop_same_keys(drop, table)
+    _check_references(drop)
+    if "payments" in drop.tables:
+        _look_at_payments(drop, municipality)
+        drop.settle("payments", net_payments(drop.tables["payments"]))
+        _look_for_gaps(drop, study, municipality)
+    return {name: rows[list(TABLES[name].columns)] for name, rows in drop.tables.items()}, drop
+
+
+def _leave_out_protected(drop: Drop) -> None:
+    """Households in which anybody has a protected identity go, with everything of theirs."""
+    marked = [
+        rows.loc[rows["_is_protected"].astype(bool)]
+        for rows in drop.tables.values()
+        if rows["_is_protected"].any()
+    ]
+    if not marked:
+        return
+    households, persons = _ids(marked, "household_id"), _ids(marked, "person_id")
+    members = drop.tables.get("persons")
+    if members is not None:
+        households |= set(members.loc[members["person_id"].isin(persons), "household_id"])
+        persons |= set(members.loc[members["household_id"].isin(households), "person_id"])
+    for name, rows in drop.tables.items():
+        gone = pd.Series(False, rows.index)
+        for column, ids in (("household_id", households), ("person_id", persons)):
+            if column in rows:
+                gone |= rows[column].isin(ids)
+        drop.tables[name] = rows.loc[~gone]
+    drop.count("households", "W-PROTECTED", len(households))
+
+
+def _ids(frames: Iterable[pd.DataFrame], column: str) -> set[str]:
+    return {each for rows in frames if column in rows for each in rows[column].dropna()}
+
+
+def _keep_latest(drop: Drop, table: str) -> None:
+    """Of the versions of one record, the latest; of the same record twice, one."""
+    rows = drop.tables[table]
+    several = rows.loc[rows["_row_id"].notna() & rows["_row_id"].duplicated(keep=False)]
+    if not len(several):
+        return
+    same = several.duplicated(subset=["_row_id", "_version", *TABLES[table].columns])
+    drop.stop(table, "W-DUPLICATE", several.loc[same])
+    versions = several.loc[~same]
+    if versions["_version"].notna().any():
+        latest = versions.groupby("_row_id")["_version"].transform("max")
+        drop.stop(table, "W-VERSION", versions.loc[versions["_version"] < latest])
+        versions = versions.loc[versions["_version"] == latest]
+    drop.stop(table, "E-DUPLICATE", versions.loc[versions["_row_id"].duplicated(keep=False)])
+
+
+def _drop_same_rows(drop: Drop, table: str) -> None:
+    """The same row twice counts once, in tables whose key tells rows apart."""
+    rows, columns = drop.tables[table], list(TABLES[table].columns)
+    if not TABLES[table].key or table == "payments":
+        return
+    lists = {name: rows[name].astype("str") for name in columns if rows[name].dtype == "object"}
+    same = rows[columns].assign(**lists).duplicated()
+    drop.stop(table, "W-DUPLICATE", rows.loc[same])
+
+
+def _stop_same_keys(drop: Drop, table: str) -> None:
+    """The same key with another content is stopped; nobody can say which is right."""
+    key = list(TABLES[table].key)
+    if key and table != "payments":
+        rows = drop.tables[table]
+        drop.stop(table, "E-DUPLICATE", rows.loc[rows.duplicated(subset=key, keep=False)], key[0])
+
+
+def _check_references(drop: Drop) -> None:
+    """Stop rows whose household or person is in none of the files."""
+    for name in TABLES:
+        for column, kind in TABLES[name].columns.items():
+            target = kind.refers_to.partition(".")[0]
+            if name in drop.tables and target in drop.tables:
+                rows, known = drop.tables[name], drop.tables[target][column]
+                drop.stop(name, "E-REFERENCE", rows.loc[~rows[column].isin(known)], column)
+
+
+def _look_at_payments(drop: Drop, municipality: Municipality) -> None:
+    rows = drop.tables["payments"]
+    again = rows.duplicated(subset=["household_id", "month", "amount_sek"])
+    drop.note("payments", "W-DUPLICATE?", rows.loc[again])
+    inside = rows["month"].between(
+        pd.Timestamp(municipality.payments_from), pd.Timestamp(municipality.payments_to)
+    )
+    drop.note("payments", "W-PERIOD", rows.loc[~inside])
+
+
+def net_payments(payments: pd.DataFrame) -> pd.DataFrame:
+    """One row a household and month: the sum of its payments and corrections, never clipped."""
+    cents = payments.assign(amount_sek=(payments["amount_sek"] * 100).round())
+    net = cents.groupby(["household_id", "month"], as_index=False, sort=True)["amount_sek"].sum()
+    return net.assign(amount_sek=net["amount_sek"] / 100)
+
+
+def _look_for_gaps(drop: Drop, study: Study, municipality: Municipality) -> None:
+    """Count the months of open cases, inside the export period, that have no payment row."""
+    if "households" not in drop.tables:
+        return
+    households, payments = drop.tables["households"], drop.tables["payments"]
+    last = min(pd.Timestamp(study.cutoff), pd.Timestamp(municipality.payments_to))
+    opened = households["started_on"].clip(lower=pd.Timestamp(municipality.payments_from))
+    closed = households["closed_on"].fillna(last).clip(upper=last)
+    months = (month_number(closed) - month_number(opened) + 1).clip(lower=0)
+    cases = pd.DataFrame(
+        {"household_id": households["household_id"], "opened": opened, "closed": closed}
+    ).dropna()
+    paid = payments.merge(cases, on="household_id")
+    first = paid["opened"].dt.to_period("M").dt.to_timestamp()
+    is_open = paid["month"].between(first, paid["closed"])
+    expected, found = int(months.sum()), int(is_open.sum())
+    if expected and (expected - found) / expected > GAP_SHARE:
+        drop.count("payments", "W-GAP", expected - found)

@@ -1,0 +1,115 @@
+"""Cleaned files kept from one ingest to the next, so that only changed files are read again.
+
+A part holds pseudonyms only. It is found again by a fingerprint of the file's bytes and of all
+else that it depends on: mapping, study, key, aliases, code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from hfcore.data_in.cleaning import Cleaned
+from hfcore.data_in.reading import stopped_rows
+from hfcore.errors import Problem
+from hfcore.identity import Key
+from hfcore.schema import DTYPES, TABLES
+from hfcore.store import file_hash, read_parquet, write_parquet
+from hfcore.study import Source, Study
+
+# The ground that a cleaned file stands on; where it or a file of this folder changes, all are read
+# again.
+GROUND = ("identity.py", "schema.py")
+
+
+@dataclass
+class Shelf:
+    """The parts of one municipality. ``used`` collects those of this run."""
+
+    folder: Path
+    seal: str
+    may_write: bool
+    used: set[str] = field(default_factory=set)
+
+    def name(self, path: Path, source: Source, file: str) -> str:
+        """The fingerprint under which a file's part is kept."""
+        name = fingerprint(self.seal, file_hash(path), repr(source), file)
+        self.used.add(name)
+        return name
+
+    def sealed(self, heads: Mapping[str, str]) -> Shelf:
+        """The same shelf for files that also depend on whose household is whose."""
+        if not heads:
+            return self
+        return Shelf(
+            self.folder,
+            fingerprint(self.seal, repr(sorted(heads.items()))),
+            self.may_write,
+            self.used,
+        )
+
+    def take(self, name: str) -> Cleaned | None:
+        """The part of that name; None where there is none, or it is not whole."""
+        try:
+            told = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
+            rows = read_parquet(self.folder / f"{name}.parquet")
+        except (OSError, ValueError):
+            return None
+        stopped = pd.DataFrame(told["stopped"]) if told["stopped"] else stopped_rows()
+        problems = [Problem(**{**each, "rows": tuple(each["rows"])}) for each in told["problems"]]
+        typed = _typed(rows.set_index("_row").rename_axis(index="row"), told["table"])
+        return Cleaned(
+            told["table"], told["file"], told["sheet"], typed, stopped, problems, told["read"]
+        )
+
+    def put(self, name: str, part: Cleaned) -> None:
+        """Keep a part; its account is written last, so that a half part is never found."""
+        if not self.may_write:
+            return
+        write_parquet(part.rows.assign(_row=part.rows.index), self.folder / f"{name}.parquet")
+        told = {
+            "table": part.table,
+            "file": part.file,
+            "sheet": part.sheet,
+            "read": part.read,
+            "stopped": part.stopped.to_dict("records"),
+            "problems": [asdict(each) for each in part.problems],
+        }
+        half = self.folder / f".{name}.{os.getpid()}.half"
+        half.write_text(json.dumps(told), encoding="utf-8")
+        half.replace(self.folder / f"{name}.json")
+
+    def clear(self) -> None:
+        """Take away the parts that this run did not use."""
+        for path in self.folder.glob("*") if self.may_write else ():
+            if path.name.partition(".")[0] not in self.used:
+                path.unlink(missing_ok=True)
+
+
+def _typed(rows: pd.DataFrame, table: str) -> pd.DataFrame:
+    kinds = {name: kind.kind for name, kind in TABLES[table].columns.items() if name in rows}
+    lists = {
+        name: rows[name].map(list, na_action="ignore") for name, k in kinds.items() if k == "list"
+    }
+    return rows.assign(**lists).astype({name: DTYPES[kind] for name, kind in kinds.items()})
+
+
+def seal_of(study: Study, municipality: str, key: Key, aliases: Mapping[str, str]) -> str:
+    """A fingerprint of all that a cleaned file depends on beside its bytes and its mapping."""
+    here = Path(__file__).parent
+    files = sorted(path for path in here.iterdir() if path.suffix in (".py", ".toml"))
+    files += [here.parent / name for name in GROUND]
+    code = [path.read_text(encoding="utf-8") for path in files]
+    chosen = (study.name, study.cutoff, study.definitions.plans, sorted(aliases.items()))
+    return fingerprint(repr(chosen), municipality, key.fingerprint, *code)
+
+
+def fingerprint(*parts: str) -> str:
+    """One short hash of several texts."""
+    return hashlib.sha256("\x1e".join(parts).encode("utf-8", "replace")).hexdigest()[:32]

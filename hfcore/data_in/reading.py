@@ -1,0 +1,245 @@
+"""Raw file → frame of texts, one row a raw row, with the columns that the mapping names.
+
+Everything is text until ``hfcore.data_in.cleaning`` parses it by declared forms. Nothing about a
+file is guessed that a mapping could say; encodings are tried in a fixed order and reported.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hfcore.data_in.delimited import CONTROL, Records, split_records
+from hfcore.data_in.packages import MAX_FILE_BYTES, RefusedFileError
+from hfcore.data_in.rules import harmless, problem
+from hfcore.data_in.workbooks import read_grid
+from hfcore.errors import Problem, StudyError
+from hfcore.study import Source
+
+HEADER_SEARCH_ROWS = 20
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+OPTION_HEADERS = ("row_id", "version", "paid_on", "protected", "birth_year", "person_id")
+
+# Swedish letters saved as UTF-8, read as cp1252 and saved again.
+MOJIBAKE = ("Ã¥", "Ã¤", "Ã¶", "Ã…", "Ã„", "Ã–", "Ã©", "â€", "ï»¿")
+_CONTROL = re.compile(f"[{re.escape(CONTROL)}]")
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """What was read from one file.
+
+    ``rows`` has the mapped headers as columns and the row numbers of a spreadsheet as index,
+    ``numeric`` tells for a header in which rows the cell was a number and not text,
+    ``stopped`` has a row for each row that cannot go on: row, column, rule.
+    """
+
+    file: str
+    sheet: str
+    rows: pd.DataFrame
+    numeric: dict[str, pd.Index]
+    stopped: pd.DataFrame
+    problems: list[Problem]
+
+
+def read_source(path: Path, source: Source, name: str = "") -> TextTable:
+    """Read one raw file as texts; a file that cannot be read gives no rows and a problem."""
+    if len(source.separator) != 1:
+        raise StudyError("sources: separator is one character, such as ; or \\t.")
+    file = harmless(name or path.name)
+    try:
+        if source.format == "excel":
+            return _read_excel(path, source, file)
+        return _read_delimited(path, source, file)
+    except RefusedFileError as refused:
+        found = problem(refused.rule, file, sheet=harmless(source.sheet), **refused.words)
+        return TextTable(file, source.sheet, pd.DataFrame(), {}, stopped_rows(), [found])
+
+
+def stopped_rows(rows: object = (), column: str = "", rule: str = "") -> pd.DataFrame:
+    """A frame of rows that cannot go on."""
+    numbers = pd.Series(list(rows), dtype="int64")
+    return pd.DataFrame({"row": numbers, "column": column, "rule": rule}).astype(
+        {"column": "str", "rule": "str"}
+    )
+
+
+def mapped_headers(source: Source) -> list[str]:
+    """The headers that a source's mapping and options name, each once."""
+    headers = [column.header for column in source.columns.values() if column.header]
+    options = [str(source.options[key]) for key in OPTION_HEADERS if key in source.options]
+    return list(dict.fromkeys([*headers, *options]))
+
+
+def decode(raw: bytes, declared: str = "") -> tuple[str, str]:
+    """A file's text and the encoding it was in: BOM, the declared one, strict UTF-8, cp1252.
+
+    A declared one-byte encoding gives way to UTF-8 where the bytes are UTF-8 beyond ASCII.
+    Raises RefusedFileError for text whose letters are broken and for what is no text.
+    """
+    for bom, encoding in BOMS:
+        if raw.startswith(bom):
+            return _decoded(raw, encoding)
+    order = list(dict.fromkeys(["utf-8", _codec(declared), "cp1252"]))
+    if _codec(declared).startswith("utf-16"):
+        order = [_codec(declared)]
+    for encoding in filter(None, order):
+        try:
+            return _decoded(raw, encoding)
+        except UnicodeDecodeError:
+            continue
+    raise RefusedFileError("E-ENCODING")
+
+
+def _codec(declared: str) -> str:
+    try:
+        return codecs.lookup(declared).name if declared else ""
+    except LookupError:
+        raise StudyError(
+            "sources: that encoding does not exist; write utf-8, cp1252 or utf-16."
+        ) from None
+
+
+def _decoded(raw: bytes, encoding: str) -> tuple[str, str]:
+    text = raw.decode(encoding)
+    if any(letters in text for letters in MOJIBAKE) or text.count("\0") > len(text) // 4:
+        raise RefusedFileError("E-ENCODING")
+    return text, encoding
+
+
+def _is_as_declared(encoding: str, declared: str, text: str) -> bool:
+    if text.isascii():
+        return True
+    found = codecs.lookup(encoding).name.removesuffix("-sig")
+    expected = _codec(declared).removesuffix("-sig") or "utf-8"
+    return found == expected or found == "utf-16" or encoding == "utf-8-sig"
+
+
+def _read_delimited(path: Path, source: Source, file: str) -> TextTable:
+    if path.stat().st_size > MAX_FILE_BYTES * 5:
+        raise RefusedFileError("E-SIZE")
+    try:
+        text, encoding = decode(path.read_bytes(), source.encoding)
+    except UnicodeDecodeError:
+        raise RefusedFileError("E-ENCODING") from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    head = split_records(text, source.separator, rows=HEADER_SEARCH_ROWS)
+    at, headers, problems = _find_header(head, source, file, "")
+    if not _is_as_declared(encoding, source.encoding, text):
+        problems.append(problem("W-ENCODING", file, encoding=encoding.removesuffix("-sig")))
+    if headers is None:
+        return TextTable(file, "", pd.DataFrame(), {}, stopped_rows(), problems)
+    records = split_records(text, source.separator, skip=at, width=len(headers))
+    return _text_table(records, headers, source, file, "", problems)
+
+
+def _read_excel(path: Path, source: Source, file: str) -> TextTable:
+    grid = read_grid(path, source.sheet, source.decimal)
+    sheet = harmless(grid.sheet)
+    numbered = list(enumerate(grid.cells, start=1))
+    head = Records.from_rows(numbered[:HEADER_SEARCH_ROWS])
+    at, headers, problems = _find_header(head, source, file, sheet)
+    if grid.marks.hidden_rows or grid.hidden_sheets:
+        rows = [row + 1 for row in grid.marks.hidden_rows]
+        count = len(rows) + grid.hidden_sheets
+        problems.append(problem("W-HIDDEN", file, sheet=sheet, rows=rows, count=count))
+    if grid.has_links:
+        problems.append(problem("W-LINK", file, sheet=sheet))
+    if headers is None:
+        return TextTable(file, sheet, pd.DataFrame(), {}, stopped_rows(), problems)
+    records = Records.from_rows(numbered[at:])
+    table = _text_table(records, headers, source, file, sheet, problems)
+    return _with_marks(table, headers, grid)
+
+
+def _find_header(
+    head: Records, source: Source, file: str, sheet: str
+) -> tuple[int, list[str] | None, list[Problem]]:
+    """Row number and cells of the header, None where it is not among the first rows."""
+    if source.options.get("header") == "none":
+        width = max(map(len, head.fields), default=0)
+        return 0, [str(place) for place in range(1, width + 1)], []
+    wanted = [normal_header(header) for header in mapped_headers(source)]
+    best, at, score = [], 0, -1
+    for row, fields in zip(head.numbers, head.fields, strict=True):
+        found = [normal_header(each) for each in fields]
+        if sum(each in found for each in wanted) > score:
+            best, at, score = found, row, sum(each in found for each in wanted)
+    missing = [each for each in wanted if each not in best]
+    if missing or not wanted:
+        words = _shown_headers(missing, best if score > 0 else [], len(best))
+        return 0, None, [problem("E-HEADER", file, sheet=sheet, **words)]
+    twice = sorted({each for each in best if each and best.count(each) > 1})
+    if twice:
+        found = ", ".join(map(harmless, twice))
+        return 0, None, [problem("E-HEADER-TWICE", file, sheet=sheet, found=found)]
+    skipped = (
+        [] if at == 1 else [problem("W-HEADER-ROW", file, sheet=sheet, rows=[at], count=at - 1)]
+    )
+    return at, best, skipped
+
+
+def normal_header(text: str) -> str:
+    """A header as it is compared: composed letters, single blanks, none around.
+
+    >>> normal_header("  Start\\u00a0 datum ")
+    'Start datum'
+    """
+    return " ".join(unicodedata.normalize("NFC", text.replace("\ufeff", "")).split())
+
+
+def _shown_headers(missing: list[str], found: list[str], width: int) -> dict[str, str]:
+    """Missing and found headers for a message; a row that is no header may hold personal data."""
+    unknown = f"({width})"
+    names = [harmless(each) for each in found if each and not re.search(r"\d{3}|@", each)]
+    return {"missing": ", ".join(missing) or unknown, "found": ", ".join(names) or unknown}
+
+
+def _text_table(
+    records: Records, headers: list[str], source: Source, file: str, sheet: str, problems: list
+) -> TextTable:
+    frame = records.frame(headers)
+    wanted = [normal_header(each) for each in mapped_headers(source)]
+    missing = [each for each in wanted if each not in frame]
+    if missing:
+        words = _shown_headers(missing, [], len(headers))
+        found = [*problems, problem("E-HEADER", file, sheet=sheet, **words)]
+        return TextTable(file, sheet, pd.DataFrame(), {}, stopped_rows(), found)
+    stopped = [stopped_rows(records.ragged, rule="E-FIELDS")]
+    if records.may_have_control:
+        spoilt = _any_cell(frame, _CONTROL)
+        stopped.append(stopped_rows(frame.index[spoilt], rule="E-CONTROL"))
+        frame = frame.loc[~spoilt]
+    return TextTable(file, sheet, frame[wanted], {}, pd.concat(stopped), problems)
+
+
+def _any_cell(frame: pd.DataFrame, pattern: re.Pattern) -> pd.Series:
+    found = pd.Series(False, frame.index)
+    for column in frame:
+        found |= frame[column].str.contains(pattern, regex=True)
+    return found
+
+
+def _with_marks(table: TextTable, headers: list[str], grid: object) -> TextTable:
+    """Note numeric cells by header, and stop rows with a formula that has no saved result."""
+    numeric: dict[str, list[int]] = {}
+    bare = []
+    for header in table.rows:
+        place = headers.index(header)
+        numeric[header] = [row + 1 for row, column in grid.numeric if column == place]
+        rows = [row + 1 for row, column in grid.marks.bare_formulas if column == place]
+        known = table.rows.index.intersection(rows)
+        bare.append(stopped_rows(known, header, "E-FORMULA"))
+    stopped = pd.concat([table.stopped, *bare])
+    kept = table.rows.drop(index=pd.concat(bare)["row"].unique() if bare else [])
+    places = {header: pd.Index(sorted(rows)) for header, rows in numeric.items() if rows}
+    return TextTable(table.file, table.sheet, kept, places, stopped, table.problems)

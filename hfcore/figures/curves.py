@@ -1,0 +1,199 @@
+"""Figures of closures over months: curves by cause, and what has become of the families."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from hfcore.figures.dot_rows import draw_dots, row_axes
+from hfcore.figures.drawing import (
+    DASHES,
+    INK,
+    PALETTE,
+    at_risk_row,
+    floats,
+    label_ends,
+    month_axis,
+    new_axes,
+    percent_axis,
+    shown_rows,
+    styled,
+    title,
+)
+from hfcore.pages.formats import label, percent
+from hfcore.pages.texts import text
+
+STATE_FILLS = ("#0b3c5d", "#5f8fb0", "#333333", "#9dbf9e", "#c7c7c7", "#e0d6b0", "#8a7a66")
+_HATCHES = ("", "//", "", "..", "\\\\", "", "xx")
+
+
+@styled
+def plot_cumulative_incidence(
+    rows: pd.DataFrame, language: str = "sv", group: str = "participant", ax: Axes | None = None
+) -> Axes:
+    """Share of families closed to each cause by month, with bands and the at-risk row.
+
+    Parameters
+    ----------
+    rows : ``cumulative_incidence`` rows, exact or protected; causes without a curve are left out,
+        a cause with one month only is drawn as a point with its interval; where all have only
+        one, as rows of dots.
+    group : whose curves.
+
+    Returns
+    -------
+    The axes; those given, or of a new figure.
+    """
+    shown = shown_rows(rows, "cumulative_incidence", group)
+    if len(shown) and shown["month"].nunique() == 1:
+        return _shares_at_one_month(shown, language, ax)
+    ax = new_axes(ax)
+    last = int(rows.loc[rows["metric"].eq("cumulative_incidence"), "month"].max())
+    ax.set_ylim(0, _top(shown))
+    month_axis(ax, [0, last + 1], text("axes", "months_since_start", language), language)
+    percent_axis(ax.yaxis, language)
+    named: dict[float, list[tuple[float, str, str]]] = {}
+    for place, cause in enumerate(dict.fromkeys(rows.loc[rows["cause"].ne(""), "cause"])):
+        curve = shown.loc[shown["cause"].eq(cause)]
+        if len(curve):
+            colour = PALETTE[place % len(PALETTE)]
+            _draw_curve(ax, curve, colour, DASHES[place % len(DASHES)])
+            share, is_step = float(curve["estimate"].iloc[-1]), len(curve) > 1
+            end = float(curve["month"].iloc[-1]) + is_step
+            words = f"{label('causes', cause, language)} {percent(share, language)}"
+            named.setdefault(end, []).append((share, words, colour))
+    for end, names in named.items():
+        label_ends(ax, end, *zip(*names, strict=True))
+    _risk_row(ax, shown, language)
+    return title(ax, text("axes", "share_of_families", language))
+
+
+def _shares_at_one_month(shown: pd.DataFrame, language: str, ax: Axes | None) -> Axes:
+    """Too few closures for a curve: the share of each cause at the one month that is shown."""
+    ax = row_axes(ax, len(shown))
+    names = [label("causes", cause, language) for cause in shown["cause"]]
+    draw_dots(ax, shown, names, language, [True] * len(shown))
+    ax.set_xlim(left=0)
+    month = text("words", "after_months", language, month=int(shown["month"].iloc[0]))
+    return title(ax, f"{text('axes', 'share_of_families', language)}, {month}")
+
+
+def _top(shown: pd.DataFrame) -> float:
+    highest = shown[["estimate", "ci_high"]].max().max() if len(shown) else 0
+    return min(1.0, max(0.2, float(highest) * 1.08)) if pd.notna(highest) else 1.0
+
+
+def _draw_curve(ax: Axes, curve: pd.DataFrame, colour: str, dash: object) -> None:
+    months, share = floats(curve, "month"), floats(curve, "estimate")
+    low, high = floats(curve, "ci_low"), floats(curve, "ci_high")
+    if len(curve) == 1:
+        ax.vlines(months, low, high, color=colour, linewidth=1.2)
+        ax.plot(months, share, marker="o", color=colour)
+        return
+    months, share, low, high = through_last_month(months, share, low, high)
+    ax.step(months, share, where="post", color=colour, linestyle=dash)
+    ax.fill_between(months, low, high, step="post", color=colour, alpha=0.10, linewidth=0)
+
+
+def through_last_month(months: np.ndarray, *steps: np.ndarray) -> list[np.ndarray]:
+    """Months and the steps over them, the last step drawn to the end of its month.
+
+    >>> [each.tolist() for each in through_last_month(np.array([0, 1]), np.array([0.0, 0.2]))]
+    [[0, 1, 2], [0.0, 0.2, 0.2]]
+    """
+    return [np.append(months, months[-1] + 1), *(np.append(each, each[-1]) for each in steps)]
+
+
+def _risk_row(ax: Axes, shown: pd.DataFrame, language: str) -> None:
+    counts = shown.loc[shown["n_at_risk"].notna() & shown["month"].mod(6).eq(0)]
+    counts = counts.drop_duplicates("month").sort_values("month")
+    if len(counts):
+        word = text("axes", "at_risk", language)
+        at_risk_row(ax, counts["month"].astype(int), counts["n_at_risk"], word, language)
+
+
+@styled
+def plot_still_in(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = None) -> Axes:
+    """What has become of the families by month: taking part, or closed and to what.
+
+    Parameters
+    ----------
+    rows : ``cumulative_incidence`` and ``still_in_intervention`` rows of participants. Protected
+        parts need not add up: what is left over is the families still taking part.
+
+    Returns
+    -------
+    The axes. The line between closed and still taking part carries its interval.
+    """
+    ax = new_axes(ax)
+    shown = shown_rows(rows, "cumulative_incidence", "participant")
+    still = shown_rows(rows, "still_in_intervention")
+    last = pd.concat([shown["month"], still["month"]]).max()
+    months = np.arange(int(last if pd.notna(last) else 0) + 2)
+    closed_to = _stacked(shown, months)
+    if len(still):
+        closed_to |= _unnamed(closed_to, 1 - _held(still, months))
+    closed = np.sum(list(closed_to.values()), axis=0) if closed_to else np.zeros(len(months))
+    ax.set_ylim(0, 1)
+    month_axis(ax, months, text("axes", "months_since_start", language), language)
+    percent_axis(ax.yaxis, language)
+    places = _draw_states(ax, months, closed_to, language)
+    places.append((1 - (1 - closed[-1]) / 2, label("causes", "still", language)))
+    heights, words = zip(*places, strict=True)
+    label_ends(ax, months[-1], heights, words, [INK] * len(words))
+    _draw_still(ax, still, closed)
+    return title(ax, text("axes", "share_of_families", language))
+
+
+def _held(rows: pd.DataFrame, months: np.ndarray) -> np.ndarray:
+    """The share in each month, the last known one carried on."""
+    known = rows.drop_duplicates("month").set_index("month")["estimate"]
+    start = 1.0 if rows["metric"].eq("still_in_intervention").any() else 0.0
+    held = known.reindex(pd.Index(months, dtype="Int64")).ffill().fillna(start)
+    return held.to_numpy(dtype="float64")
+
+
+def _stacked(shown: pd.DataFrame, months: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        cause: _held(shown.loc[shown["cause"].eq(cause)], months)
+        for cause in dict.fromkeys(shown["cause"])
+    }
+
+
+def _unnamed(closed_to: dict[str, np.ndarray], closed: np.ndarray) -> dict[str, np.ndarray]:
+    """What the parts leave of all closed, as a part without a name; nothing where they fill it.
+
+    Protected parts are each changed a little and told in steps of their own.
+    """
+    together = np.sum(list(closed_to.values()), axis=0) if closed_to else np.zeros(len(closed))
+    rest = np.maximum(closed - together, 0.0)
+    return {"": rest} if rest.max(initial=0) > 0.005 else {}
+
+
+def _draw_states(
+    ax: Axes, months: np.ndarray, closed_to: dict[str, np.ndarray], language: str
+) -> list[tuple[float, str]]:
+    """Fill the states from below; return the height and name of each at the right end."""
+    total, places = np.zeros(len(months)), []
+    for place, (cause, share) in enumerate(closed_to.items()):
+        look = {"facecolor": STATE_FILLS[place % 7], "hatch": _HATCHES[place % 7]}
+        look = look if cause else {"facecolor": "#f1f1f1", "hatch": ""}
+        ax.fill_between(
+            months, total, total + share, step="post", edgecolor="white", linewidth=0.6, **look
+        )
+        name = label("causes", cause, language) if cause else text("words", "not_told", language)
+        if share[-1] > 0:
+            places.append((total[-1] + share[-1] / 2, name))
+        total = total + share
+    return places
+
+
+def _draw_still(ax: Axes, still: pd.DataFrame, closed: np.ndarray) -> None:
+    """The border between closed and still taking part, with the interval of the latter."""
+    ax.step(np.arange(len(closed)), closed, where="post", color=INK, linewidth=1.6)
+    if len(still) > 1:
+        ends = [1 - floats(still, end) for end in ("ci_low", "ci_high")]
+        months, *lines = through_last_month(floats(still, "month"), *ends)
+        for line in lines:
+            ax.step(months, line, where="post", color=INK, linewidth=0.8, linestyle=":")

@@ -1,0 +1,1 @@
+"""What is measured: frame in, result frame out; none knows of notebooks or pages."""

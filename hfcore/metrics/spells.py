@@ -1,0 +1,256 @@
+"""Exit from support and return to it, read from the payments and not from the project's closures.
+
+An exit is the first month of a declared number of months in a row without payment; a return is the
+first month paid again. Moves and deaths compete with both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hfcore.metrics.contributions import add_share, count_rows, entered, has_stay
+from hfcore.metrics.curves import difference_rows, incidence_rows
+from hfcore.metrics.paid_months import PaidMonths, any_paid, first_gap, first_return, paid_months
+from hfcore.schema import GROUPS, build_results, join_results, require_columns
+from hfcore.study import Study
+
+GONE = ("moved", "deceased")
+_COHORT = ("month_closed", "closure_reason", "cause")
+
+
+def _gone(households: pd.DataFrame) -> np.ndarray:
+    """Month of a move or death that closed the stay; NaN for others."""
+    is_gone = households["closure_reason"].isin(GONE)
+    return households["month_closed"].where(is_gone).to_numpy(dtype="float64", na_value=np.nan)
+
+
+def _spells(paid: PaidMonths, gap: int) -> pd.DataFrame:
+    """One row a household on support at start: months to exit and to return, and how long known."""
+    households, months = paid.households, paid.months
+    exit_month, gone = first_gap(paid, gap), _gone(paid.households)
+    exit_month = np.where(exit_month + gap > gone, np.nan, exit_month)
+    on_support = (paid.is_paid & paid.is_known)[:, months <= 0].any(axis=1)
+    spells = households.assign(
+        exit_month=exit_month,
+        return_month=first_return(paid, exit_month),
+        gone_month=gone,
+        last_known=paid.last_known,
+        last_exit=paid.last_known - gap + 1,
+    )
+    return spells.loc[on_support & (spells["last_exit"] >= 0)]
+
+
+def _timed(
+    spells: pd.DataFrame, event: pd.Series, gone: pd.Series, end: pd.Series, name: str
+) -> pd.DataFrame:
+    """Rows for a curve: what comes first of the event, the move or death, and the end known."""
+    time = pd.concat([event, gone, end], axis=1, keys=["event", "gone", "end"]).astype("float64")
+    first = time.min(axis=1)
+    cause = pd.Series(name, index=spells.index).where(time["event"].eq(first))
+    cause = cause.mask(cause.isna() & time["gone"].eq(first), "gone")
+    return spells.assign(observed_months=first.astype("Int64"), cause=cause.astype("str"))
+
+
+def gap_variants(study: Study) -> dict[str, int]:
+    """The gap of each variant: the declared one, and ``gap_1`` and so on for sensitivity.
+
+    >>> from datetime import date
+    >>> gap_variants(Study("s", {}, True, date(2020, 1, 1), 2020, ()))
+    {'default': 2, 'gap_1': 1, 'gap_3': 3}
+    """
+    others = study.definitions.exit_gap_sensitivity_months
+    return {"default": study.definitions.exit_gap_months} | {f"gap_{gap}": gap for gap in others}
+
+
+def exit_from_support(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Share of households that have left support, month by month since the start.
+
+    Returns
+    -------
+    One row a variant of the gap, group and month 0 … horizon, among households paid in the
+    baseline months or the month of the start. ``n_events`` are cumulative.
+
+    Notes
+    -----
+    Estimand: the probability that a gap of the declared length begins within so many months, moves
+    and deaths competing (a gap that is not over by then is no exit). A household is followed as
+    long as its municipality's export could show a whole gap. Aalen–Johansen, log(−log) intervals.
+    """
+    require_columns(cohort, _COHORT, "cohort")
+    paid = paid_months(cohort, payments, study)
+    months = np.arange(study.definitions.horizon_months + 1)
+    parts = []
+    for variant, gap in gap_variants(study).items():
+        spells = _spells(paid, gap)
+        timed = _timed(
+            spells, spells["exit_month"], spells["gone_month"], spells["last_exit"], "exit"
+        )
+        parts += _curves(timed, "exit", months, variant)
+    rows = pd.concat(parts, ignore_index=True)
+    return build_results(rows, metric="exit_from_support", unit="share", method="aalen_johansen")
+
+
+def exit_difference(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """How much larger the share that has left support is among participants than among controls.
+
+    One row a variant of the gap and month (``cause`` exit_from_support). The groups are compared
+    as they are. Interval from the two log(−log) intervals (Zou & Donner 2008).
+    """
+    both = exit_from_support(cohort, payments, study).assign(cause="exit_from_support")
+    rows = difference_rows(both)
+    return build_results(rows, metric="incidence_difference", unit="share", method="mover")
+
+
+def gap_headlines(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Exit and return under every declared gap at the headline month, participants.
+
+    The rows of ``exit_from_support`` and ``reactivation`` at ``reactivation_window_months``, to
+    stand beside ``trajectories.definition_variants``.
+    """
+    rows = join_results(
+        exit_from_support(cohort, payments, study), reactivation(cohort, payments, study)
+    )
+    month = study.definitions.reactivation_window_months
+    asked = rows["group"].eq("participant") & rows["month"].eq(month) & rows["subgroup"].eq("")
+    return rows.loc[asked.fillna(False).astype(bool)].reset_index(drop=True)
+
+
+def _curves(
+    timed: pd.DataFrame, name: str, months: np.ndarray, variant: str, subgroup: str = ""
+) -> list[pd.DataFrame]:
+    parts = []
+    for group in GROUPS:
+        rows = incidence_rows(timed.loc[timed["group"].eq(group)], (name, "gone"), months)
+        rows = rows.loc[rows["cause"].eq(name)]
+        parts.append(rows.assign(cause="", group=group, variant=variant, subgroup=subgroup))
+    return parts
+
+
+def reactivation(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Share of the households that left support which are back on it within so many months.
+
+    Returns
+    -------
+    One row a variant, group and declared point (months since the exit). ``default`` and ``gap_1``,
+    ``gap_3``: all exits, those not followed to the point censored. ``observed_that_long``: the
+    plain share among exits followed so long, whoever moved or died counted as not back.
+    ``after_closure``: from the project's closure to the first declared cause, among those whose
+    payments stopped then. And, for the picture of states, ``subgroup`` ``since=start``: the share
+    of participants that have closed so and are back, by month since the start.
+
+    Notes
+    -----
+    Estimand: the probability of a payment within so many months of the first exit, moves and
+    deaths competing. Aalen–Johansen with log(−log) intervals; Wilson for the plain share.
+    """
+    require_columns(cohort, _COHORT, "cohort")
+    paid = paid_months(cohort, payments, study)
+    points = np.array(study.definitions.reactivation_points_months)
+    parts = []
+    for variant, gap in gap_variants(study).items():
+        parts += _curves(_returns(_spells(paid, gap)), "return", points, variant)
+    gap = study.definitions.exit_gap_months
+    parts.append(_observed_returns(_spells(paid, gap), points))
+    closed = _closed_spells(paid, study.causes[0], gap)
+    parts += _curves(_returns(closed, "month_closed"), "return", points, "after_closure")[:1]
+    months = np.arange(study.definitions.horizon_months + 1)
+    parts += _curves(
+        _states(paid, closed, study.causes[0]), "return", months, "default", "since=start"
+    )[:1]
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows.assign(method=rows.get("method", pd.Series(dtype="str")).fillna("aalen_johansen"))
+    return build_results(rows, metric="reactivation", unit="share")
+
+
+def _returns(spells: pd.DataFrame, origin: str = "exit_month") -> pd.DataFrame:
+    """Months from an origin to the return, for a curve."""
+    exits = spells.loc[spells["exit_month"].notna() & spells["last_known"].ge(spells[origin])]
+    start = exits[origin].astype("float64")
+    return _timed(
+        exits,
+        exits["return_month"] - start,
+        exits["gone_month"] - start,
+        exits["last_known"] - start,
+        "return",
+    )
+
+
+def _observed_returns(spells: pd.DataFrame, points: np.ndarray) -> pd.DataFrame:
+    timed = _returns(spells)
+    known = timed["last_known"] - timed["exit_month"]
+    is_back = timed["cause"].eq("return")
+    parts = [
+        timed.loc[known.ge(point)].assign(
+            month=point, _is_back=is_back & timed["observed_months"].le(point)
+        )
+        for point in points
+    ]
+    long = pd.concat(parts, ignore_index=True)
+    cells = {"group": GROUPS, "month": points.tolist()}
+    counts = count_rows(long, cells).drop(columns="estimate")
+    back = count_rows(long.loc[long["_is_back"]], cells)
+    rows = add_share(counts.assign(n_events=back["n"], key_events=back["key_n"]))
+    return rows.assign(variant="observed_that_long", subgroup="", cause="")
+
+
+def _closed_spells(paid: PaidMonths, cause: str, gap: int) -> pd.DataFrame:
+    """Participants closed to a cause: the first gap from the month of closure on."""
+    households = paid.households
+    closed = households["month_closed"].to_numpy(dtype="float64", na_value=np.nan)
+    stopped = first_gap(paid, gap, np.nan_to_num(closed, nan=0.0))
+    spells = households.assign(
+        exit_month=np.where(stopped <= closed + 1, stopped, np.nan),
+        return_month=first_return(paid, stopped),
+        gone_month=np.nan,
+        last_known=paid.last_known,
+    )
+    return spells.loc[spells["group"].eq("participant") & spells["cause"].eq(cause)]
+
+
+def _states(paid: PaidMonths, closed: pd.DataFrame, cause: str) -> pd.DataFrame:
+    """Participants from start to their return after a closure to the cause, for a curve."""
+    stays = paid.households.assign(last_known=paid.last_known)
+    stays = stays.loc[stays["group"].eq("participant") & has_stay(stays)]
+    stays = stays.loc[stays["last_known"] >= 0]
+    is_closed_so = stays["cause"].eq(cause)
+    came_back = closed["return_month"].where(closed["exit_month"].notna())
+    other = stays["month_closed"].where(~is_closed_so)
+    end = stays["last_known"].where(
+        is_closed_so, np.minimum(stays["last_known"], stays["observed_months"].astype("float64"))
+    )
+    return _timed(stays, came_back.reindex(stays.index), other, end, "return")
+
+
+def closures_against_payments(
+    cohort: pd.DataFrame, payments: pd.DataFrame, study: Study
+) -> pd.DataFrame:
+    """The project's closures to the first declared cause, held against what was paid after.
+
+    Returns
+    -------
+    One row a ``subgroup``: ``payments=closed`` (so many closed), of whom
+    ``payments=still_paid`` in some of the gap's months after the month of closure,
+    ``payments=stopped``, and ``payments=unknown`` where the export does not reach so far; and
+    ``payments=open_without_payment``: ongoing stays without payment in the gap's last known months.
+    """
+    require_columns(cohort, _COHORT, "cohort")
+    paid = paid_months(entered(cohort), payments, study)
+    households, gap = paid.households, study.definitions.exit_gap_months
+    closed = households["month_closed"].to_numpy(dtype="float64", na_value=np.nan)
+    is_known = closed + gap <= paid.last_known
+    is_paid_after = any_paid(paid, closed + 1, closed + gap)
+    is_paid_last = any_paid(paid, paid.last_known - gap + 1, paid.last_known)
+    is_so = households["cause"].eq(study.causes[0]).to_numpy()
+    is_open = np.isnan(closed) & (paid.last_known - gap + 1 >= 0)
+    kinds = {
+        "closed": is_so,
+        "still_paid": is_so & is_known & is_paid_after,
+        "stopped": is_so & is_known & ~is_paid_after,
+        "unknown": is_so & ~is_known,
+        "open_without_payment": is_open & ~is_paid_last,
+    }
+    parts = [households.loc[which].assign(subgroup=f"payments={k}") for k, which in kinds.items()]
+    cells = {"group": ["participant"], "subgroup": [f"payments={kind}" for kind in kinds]}
+    rows = count_rows(pd.concat(parts, ignore_index=True), cells)
+    return build_results(rows, metric="flow", unit="count", method="count")

@@ -1,0 +1,123 @@
+"""The curves again for groups of households, each only where it is large enough to be told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hfcore.cohort import assign_cause
+from hfcore.metrics.bands import band_labels, banded
+from hfcore.metrics.contributions import entered
+from hfcore.metrics.curves import incidence_rows
+from hfcore.schema import build_results, require_columns
+from hfcore.statistics import intervals
+from hfcore.study import Study
+
+_NEEDED = (
+    "observed_months",
+    "closure_reason",
+    "closure_assessment",
+    "applicant_is_woman",
+    "children",
+    "months_on_support",
+    "start_month",
+    "record_key",
+)
+
+
+def label_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Each household's label in each dimension (one column a dimension); null where unknown.
+
+    The dimensions: sex of the applicant, children at start, months on support at start, and
+    whether the start was before or after the declared month (``split_month``).
+    """
+    require_columns(cohort, _NEEDED, "cohort")
+    definitions = study.definitions
+    split = pd.Timestamp(definitions.split_month)
+    is_late = cohort["start_month"].ge(split)
+    return pd.DataFrame(
+        {
+            "applicant_sex": cohort["applicant_is_woman"].map({1.0: "woman", 0.0: "man"}),
+            "children": banded(cohort["children"], definitions.children_bands),
+            "months_on_support": banded(
+                cohort["months_on_support"], definitions.duration_bands_months
+            ),
+            "start": is_late.map({True: "after", False: "before"}).where(
+                cohort["start_month"].notna()
+            ),
+        }
+    )
+
+
+def group_labels(study: Study) -> list[str]:
+    """Every declared ``dimension=value``, in the order in which they are shown."""
+    definitions = study.definitions
+    values = {
+        "applicant_sex": ["woman", "man"],
+        "children": band_labels(definitions.children_bands),
+        "months_on_support": band_labels(definitions.duration_bands_months),
+        "start": ["before", "after"],
+    }
+    return [f"{dimension}={value}" for dimension, each in values.items() for value in each]
+
+
+def incidence_by_group(
+    cohort: pd.DataFrame, study: Study, variant: str = "default"
+) -> pd.DataFrame:
+    """Cumulative incidence of every cause by month, for groups of participants.
+
+    Returns
+    -------
+    One row a group (``subgroup`` ``dimension=value``), cause and month 0 … horizon; ``too_few``
+    and null where the group has fewer than ``min_households_group`` households.
+
+    Notes
+    -----
+    Estimand and intervals as in ``trajectories.cumulative_incidence``. The groups differ in more
+    than their label: a difference between them is not caused by it.
+    """
+    stays = assign_cause(entered(cohort), study, variant)
+    labels = label_groups(stays, study)
+    months = np.arange(study.definitions.horizon_months + 1)
+    parts = []
+    for name in group_labels(study):
+        dimension, _, value = name.partition("=")
+        group = stays.loc[labels[dimension].eq(value)]
+        rows = incidence_rows(group, study.causes, months).assign(subgroup=name)
+        parts.append(_gated(rows, len(group) >= study.definitions.min_households_group))
+    rows = pd.concat(parts, ignore_index=True).assign(group="participant", variant=variant)
+    return build_results(rows, metric="cumulative_incidence", unit="share", method="aalen_johansen")
+
+
+def _gated(rows: pd.DataFrame, is_large: bool) -> pd.DataFrame:
+    if is_large:
+        return rows
+    return rows.assign(estimate=np.nan, ci_low=np.nan, ci_high=np.nan, status="too_few")
+
+
+def detectable_shares(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The smallest difference in the share closed to each cause that so few households can show.
+
+    Returns
+    -------
+    One row a cause: how much larger the share closed to it within the declared months (``month``)
+    would have to be in another, equally large group, for four of five such comparisons to see it.
+    Null and ``too_few`` where even a share of 1 would be missed or the share is unknown.
+
+    References
+    ----------
+    Fleiss, Levin & Paik (2003), equation 4.14: 80 % power, two-sided 5 %.
+    """
+    stays = assign_cause(entered(cohort), study)
+    month = study.definitions.reactivation_window_months
+    rows = incidence_rows(stays, study.causes, np.array([month]))
+    n = rows["n"].to_numpy(dtype="float64")
+    found = intervals.detectable_difference(n, n, rows["estimate"].to_numpy())
+    told = rows[["cause", "month", "n", "key_n"]].assign(
+        group="participant",
+        estimate=found,
+        status=np.where(np.isnan(found), "too_few", "ok"),
+    )
+    return build_results(
+        told, metric="detectable_difference", unit="share", method="two_shares_80_percent"
+    )

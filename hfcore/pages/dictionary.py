@@ -1,0 +1,54 @@
+"""What the columns of ``results.csv`` mean: a page beside the file, in both languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hfcore.disclosure.protection import KIND_OF
+from hfcore.journal import write_text
+from hfcore.pages import rendering
+from hfcore.pages.texts import all_texts, text
+from hfcore.schema import METRICS, OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
+from hfcore.study import Study
+
+# Raised when a column comes to mean something else.
+VERSION = 1
+_KINDS = {"str": "text_kind", "Int64": "whole_kind", "float64": "number_kind"}
+
+
+def column_types() -> dict[str, str]:
+    """The columns of the file in their order, each with the pandas type to read it as.
+
+    >>> column_types()["municipality"], column_types()["month"]
+    ('str', 'Int64')
+    """
+    return dict.fromkeys(OWNER_COLUMNS, "str") | RESULT_DTYPES | PROTECTED_DTYPES
+
+
+def write_dictionary(folder: Path, study: Study) -> None:
+    """Write ``columns.html`` (Swedish) and ``en/columns.html`` into the folder of a site."""
+    for language in rendering.LANGUAGES:
+        said, meanings = rendering.texts(language), rendering.columns(language)
+        page = rendering.Page(
+            language=language,
+            title=f"{said['columns_title']} – {study.title[language]}",
+            study_title=study.title[language],
+            is_public=True,
+            is_simulated=study.is_simulated,
+            links=((said["home"], "index.html"),),
+            other_language="en/columns.html" if language == "sv" else "../columns.html",
+        )
+        columns = [
+            (name, said[_KINDS[kind]], meanings[name]) for name, kind in column_types().items()
+        ]
+        measures = [(each, text("metrics", each, language)) for each in METRICS if each in KIND_OF]
+        protections = [(each, word[language]) for each, word in all_texts()["protections"].items()]
+        content = rendering.render(
+            "columns.html.j2",
+            page,
+            columns=columns,
+            measures=measures,
+            protections=protections,
+            version=VERSION,
+        )
+        write_text(folder / ("" if language == "sv" else "en") / "columns.html", content)

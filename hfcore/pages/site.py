@@ -1,0 +1,161 @@
+"""The site's front pages: what was found in each municipality, how sure it is, where to read on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from hfcore import store
+from hfcore.errors import TableAbsentError
+from hfcore.journal import write_text
+from hfcore.pages import rendering
+from hfcore.pages.answers import FIRST_WINDOW, is_shown, one_row
+from hfcore.pages.dictionary import write_dictionary
+from hfcore.pages.formats import day, number
+from hfcore.pages.wording import certainty_sentence, headline, trajectory_sentence, verb_level
+from hfcore.study import Study
+
+MANY = 12
+_EFFECT = {"metric": "support_effect", "subgroup": FIRST_WINDOW}
+_EXITS = {
+    "metric": "cumulative_incidence",
+    "group": "participant",
+    "cause": "self_sufficiency",
+    "month": 12,
+    "subgroup": "",
+}
+SUPPORT, TRAJECTORIES = "30_support_costs", "10_trajectories"
+
+
+@dataclass(frozen=True)
+class State:
+    """What there is of one municipality: languages of its report, its date, notebooks missing.
+
+    The overview of all municipalities has a state as well, under ``all``.
+    """
+
+    languages: frozenset[str] = frozenset()
+    made_on: date | None = None
+    missing: tuple[str, ...] = ()
+
+
+def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -> None:
+    """Write ``index.html`` and ``columns.html`` into the folder of a site, English below ``en``.
+
+    ``states`` holds one per municipality code, and one for ``all``. A link leads to the report in
+    the page's language, or in the other where there is no such report.
+    """
+    protected, is_long = _protected_rows(study), len(study.codes) > MANY
+    write_dictionary(folder, study)
+    for language in ("sv", "en"):
+        up = "" if language == "sv" else "../"
+        page = rendering.Page(
+            language=language,
+            title=f"{rendering.texts(language)['question']} – {study.title[language]}",
+            study_title=study.title[language],
+            is_public=True,
+            is_simulated=study.is_simulated,
+            other_language="en/index.html" if language == "sv" else "../index.html",
+        )
+        text = rendering.render(
+            "front.html.j2",
+            page,
+            cards=[
+                _card(study, code, states, protected, language, up, not is_long)
+                for code in study.codes
+            ],
+            overview=_address(states.get(store.ALL, State()), "overview", language, up),
+            glossary=rendering.glossary(language),
+            download=f"{up}results.csv" if (folder / "results.csv").exists() else "",
+            is_long=is_long,
+            table_class="sortable" if is_long else "",
+        )
+        write_text(folder / ("" if language == "sv" else "en") / "index.html", text)
+
+
+def _protected_rows(study: Study) -> dict[str, pd.DataFrame]:
+    """The protected rows of each municipality that has some."""
+    try:
+        rows = store.read_protected(study.name)
+    except TableAbsentError:
+        return {}
+    return dict(iter(rows.groupby("municipality")))
+
+
+def _card(
+    study: Study,
+    code: str,
+    states: Mapping[str, State],
+    protected: Mapping[str, pd.DataFrame],
+    language: str,
+    up: str,
+    is_told: bool,
+) -> dict[str, object]:
+    """What the front page says of one municipality; in sentences too where it ``is_told``."""
+    state, rows, texts = states[code], protected.get(code), rendering.texts(language)
+    parts = ", ".join(rendering.part_name(each, language) for each in state.missing)
+    made_on = day(state.made_on, language) if state.made_on else ""
+    made = {"date": made_on} if made_on else {}
+    status = texts["of_date" if state.languages else "no_report"]
+    kind = _kind(rows, state)
+    return {
+        "name": study.municipality(code).name,
+        "kind": kind,
+        "verdict": texts[f"verdict_{kind}"],
+        "findings": []
+        if rows is None or not is_told
+        else _findings(rows, study, code, state, language),
+        "status": status.format(**made, cutoff=day(study.cutoff, language)),
+        "missing": texts["missing"].format(parts=parts) if parts else "",
+        "address": _address(state, code, language, up),
+        "download": f"{up}{code}/results.csv" if state.languages and rows is not None else "",
+        "effect": _cell(rows, language, SUPPORT in state.missing, **_EFFECT),
+        "exits": _cell(rows, language, TRAJECTORIES in state.missing, 100, **_EXITS),
+        "made": {"text": made_on or texts["none"], "value": _order(state.made_on)},
+    }
+
+
+def _order(made_on: date | None) -> str:
+    return str(made_on.toordinal()) if made_on else ""
+
+
+def _cell(
+    rows: pd.DataFrame | None, language: str, is_missing: bool, times: int = 1, **where: object
+) -> dict[str, str]:
+    """A figure's range for a cell of the long table, and the estimate to sort it by."""
+    row = None if rows is None or is_missing else one_row(rows, **where)
+    if row is None or not is_shown(row) or row["status"] != "ok":
+        return {"text": rendering.texts(language)["none"], "value": ""}
+    ends = [row["estimate"] if pd.isna(row[end]) else row[end] for end in ("ci_low", "ci_high")]
+    low, high = (number(end * times, language) for end in ends)
+    range_ = low if low == high else rendering.texts(language)["span"].format(low=low, high=high)
+    return {"text": range_, "value": f"{row['estimate']:.6g}"}
+
+
+def _findings(
+    rows: pd.DataFrame, study: Study, code: str, state: State, language: str
+) -> list[str]:
+    """The answer, how sure it is, and the ways out; what could not be computed is not spoken of."""
+    found = []
+    if SUPPORT not in state.missing:
+        found += [headline(rows, study, code, language), certainty_sentence(rows, language)]
+    if TRAJECTORIES not in state.missing:
+        found.append(trajectory_sentence(rows, study, code, language))
+    return found
+
+
+def _kind(rows: pd.DataFrame | None, state: State) -> str:
+    """Whether a difference in support is seen, not yet, or could not be computed."""
+    if rows is None or SUPPORT in state.missing:
+        return "failed"
+    return "unseen" if verb_level(rows) == "unseen" else "seen"
+
+
+def _address(state: State, place: str, language: str, up: str) -> str:
+    """Where a report lies, in the page's language or else in the other; empty if nowhere."""
+    there = [each for each in (language, "sv", "en") if each in state.languages]
+    return f"{up}{place}/{there[0]}/index.html" if there else ""

@@ -1,0 +1,274 @@
+"""Result frame → table for readers: caption, headings with scope, figures in their units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment
+from pandas.api.types import (
+    is_bool_dtype,
+    is_datetime64_any_dtype,
+    is_float_dtype,
+    is_numeric_dtype,
+)
+
+from hfcore.pages.formats import day, label, month_name, number, quantity, span, subgroup_label
+from hfcore.pages.texts import has_text, text
+from hfcore.pages.wording import caption as caption_of
+
+NAMES = ("municipality", "metric", "variant", "group", "subgroup", "cause", "month")
+COUNTS = ("n", "n_events", "n_at_risk")
+_SECTIONS = {
+    "metric": "metrics",
+    "variant": "variants",
+    "group": "groups",
+    "cause": "causes",
+    "status": "statuses",
+    "rule": "rules_of_grade",
+}
+_TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    """\
+<table class="figures{{ ' sortable' if is_sortable }}" lang="{{ language }}">
+<caption>{{ caption }}</caption>
+<thead><tr>
+{% for heading in headings %}
+<th scope="col"{% if heading.is_number %} class="number"{% endif %}>{{ heading.text }}</th>
+{% endfor %}
+</tr></thead>
+<tbody>
+{% for row in rows %}
+<tr>
+{% for cell in row %}
+{% if loop.first %}
+<th scope="row">{{ cell.text }}</th>
+{% elif cell.is_number %}
+<td class="number"{% if cell.value %} data-value="{{ cell.value }}"{% endif %}>{{ cell.text }}</td>
+{% else %}
+<td>{{ cell.text }}</td>
+{% endif %}
+{% endfor %}
+</tr>
+{% endfor %}
+</tbody>
+</table>"""
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to be shown: ``cells`` as texts, ``values`` to sort by where there are any."""
+
+    cells: pd.DataFrame
+    values: pd.DataFrame
+    caption: str
+    language: str
+    is_sortable: bool = False
+
+    def to_html(self) -> str:
+        """The table as HTML that a screen reader can walk: caption, scopes, language."""
+        if not len(self.cells):
+            return f'<p lang="{self.language}">{escape(self.caption)}</p>'
+        numeric = [self.values[column].notna().any() for column in self.cells]
+        headings = [
+            {"text": name, "is_number": is_number}
+            for name, is_number in zip(self.cells.columns, numeric, strict=True)
+        ]
+        rows = [
+            [
+                {"text": cell, "is_number": is_number, "value": _plain(value)}
+                for cell, is_number, value in zip(cells, numeric, values, strict=True)
+            ]
+            for cells, values in zip(
+                self.cells.itertuples(index=False), self.values.itertuples(index=False), strict=True
+            )
+        ]
+        return _TEMPLATE.render(
+            headings=headings,
+            rows=rows,
+            caption=self.caption,
+            language=self.language,
+            is_sortable=self.is_sortable,
+        )
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def __repr__(self) -> str:
+        body = self.cells.to_string(index=False) if len(self.cells) else ""
+        return f"{self.caption}\n{body}"
+
+
+def _plain(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.6g}"
+
+
+def show(
+    rows: pd.DataFrame,
+    caption: str | None = None,
+    language: str = "sv",
+    across: str | None = None,
+    is_sortable: bool = False,
+) -> Table:
+    """A frame as a table for readers.
+
+    Parameters
+    ----------
+    rows : result rows, exact or protected, or any small frame.
+    caption : what the table shows; made from the rows where not given.
+    language : ``sv`` or ``en``.
+    across : for result rows a column (``group``, ``cause``, ``month``, ``variant``) whose values
+        become columns, each cell a figure with its interval.
+    is_sortable : whether pages let the reader sort and filter it.
+
+    Returns
+    -------
+    Table, shown as HTML by notebooks and as text elsewhere. Columns that are the same in all
+    rows, or empty, are left out; figures are written by their unit.
+
+    Examples
+    --------
+    >>> from hfcore.schema import build_results
+    >>> rows = build_results(pd.DataFrame({"group": ["participant", "control"],
+    ...     "estimate": [0.57, 0.39], "n": [121, 363]}), metric="plan_changed", unit="share")
+    >>> show(rows, "Plans", "en")
+    Plans
+            group value   n
+     participants   57% 121
+    control group   39% 363
+    """
+    is_result = {"metric", "estimate", "unit"} <= set(rows.columns)
+    makes_caption = caption is None and is_result and len(rows)
+    words = caption_of(rows, language) if makes_caption else caption or ""
+    if not len(rows):
+        words = f"{words} {text('words', 'no_rows', language)}".strip()
+    if not is_result:
+        return Table(*_plain_cells(rows, language), words, language, is_sortable)
+    if across:
+        return Table(*_crossed_cells(rows, language, across), words, language, is_sortable)
+    return Table(*_result_cells(rows, language), words, language, is_sortable)
+
+
+def _result_cells(rows: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    cells, values = _name_columns(rows, language)
+    heading = text("columns", "estimate", language)
+    cells[heading] = _estimates(rows, language)
+    values[heading] = rows["estimate"].to_numpy(dtype="float64", na_value=np.nan)
+    intervals = _intervals(rows, language)
+    if any(intervals):
+        cells[text("columns", "interval", language)] = intervals
+    for column in COUNTS:
+        counts = rows[column].astype("Float64")
+        same = column != "n" and counts.fillna(-1).eq(rows["estimate"].fillna(-1)).all()
+        is_estimate = column == "n" and counts.fillna(-1).eq(rows["estimate"].fillna(-1)).all()
+        if counts.notna().any() and not same and not is_estimate:
+            # A difference counts both groups in n and the participants as its events.
+            is_arm = column == "n_events" and rows["group"].eq("difference").all()
+            name = text("columns", "participants" if is_arm else column, language)
+            cells[name] = [quantity(count, "count", language) for count in counts]
+            values[name] = counts.to_numpy(dtype="float64", na_value=np.nan)
+    frame = pd.DataFrame(cells)
+    return frame, pd.DataFrame(values).reindex(columns=frame.columns)
+
+
+def _name_columns(rows: pd.DataFrame, language: str) -> tuple[dict, dict]:
+    """The columns that tell rows apart, as words; at least one."""
+    kept = [name for name in NAMES if name in rows and rows[name].nunique(dropna=False) > 1]
+    kept = kept or ["metric"]
+    cells = {
+        text("columns", name, language): [_name(name, each, language) for each in rows[name]]
+        for name in kept
+    }
+    values = {}
+    if "month" in kept and len(kept) > 1:
+        months = rows["month"].to_numpy(dtype="float64", na_value=np.nan)
+        values[text("columns", "month", language)] = months
+    return cells, values
+
+
+def _name(column: str, value: object, language: str) -> str:
+    if pd.isna(value) or value == "":
+        # Never an empty heading of a row: screen readers announce it as nothing.
+        return text("words", "whole", language) if column == "subgroup" else ""
+    if column == "month":
+        return number(int(value), language)
+    if column == "subgroup":
+        return subgroup_label(str(value), language)
+    return label(_SECTIONS.get(column, column), str(value), language)
+
+
+def _estimates(rows: pd.DataFrame, language: str) -> list[str]:
+    """Each figure in its unit, or why there is none."""
+    return [
+        text("statuses", status, language)
+        if pd.isna(estimate) and status != "ok"
+        else quantity(estimate, unit, language)
+        for estimate, unit, status in zip(
+            rows["estimate"], rows["unit"], rows["status"], strict=True
+        )
+    ]
+
+
+def _intervals(rows: pd.DataFrame, language: str) -> list[str]:
+    return [
+        span(low, high, unit, language)
+        for low, high, unit in zip(rows["ci_low"], rows["ci_high"], rows["unit"], strict=True)
+    ]
+
+
+def _crossed_cells(
+    rows: pd.DataFrame, language: str, across: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    estimates, intervals = _estimates(rows, language), _intervals(rows, language)
+    figures = [
+        f"{estimate} ({interval})" if interval else estimate
+        for estimate, interval in zip(estimates, intervals, strict=True)
+    ]
+    cells, _ = _name_columns(rows.drop(columns=across), language)
+    heads = [_name(across, each, language) for each in rows[across]]
+    names = list(cells)
+    long = pd.DataFrame(cells).assign(_head=heads, _figure=figures)
+    wide = long.pivot_table(
+        index=names, columns="_head", values="_figure", aggfunc="first", sort=False
+    )
+    wide = wide[list(dict.fromkeys(heads))].fillna(text("words", "missing", language))
+    frame = wide.reset_index().rename_axis(columns=None)
+    return frame, pd.DataFrame(np.nan, index=frame.index, columns=frame.columns)
+
+
+def _plain_cells(frame: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Any frame as texts: headings as words, numbers, dates and truths in the language."""
+    cells, values = {}, {}
+    for column in frame:
+        series = frame[column]
+        heading = _heading(str(column), language)
+        cells[heading] = [_plain_text(value, str(column), series, language) for value in series]
+        if is_numeric_dtype(series) and not is_bool_dtype(series):
+            values[heading] = series.to_numpy(dtype="float64", na_value=np.nan)
+    shown = pd.DataFrame(cells, columns=list(cells))
+    return shown, pd.DataFrame(values, index=shown.index).reindex(columns=shown.columns)
+
+
+def _heading(column: str, language: str) -> str:
+    if has_text("columns", column):
+        return text("columns", column, language)
+    return column.replace("_", " ")
+
+
+def _plain_text(value: object, column: str, series: pd.Series, language: str) -> str:
+    if not isinstance(value, list | tuple) and pd.isna(value):
+        return text("words", "missing", language)
+    if is_bool_dtype(series):
+        return text("words", "yes" if value else "no", language)
+    if is_datetime64_any_dtype(series):
+        is_month = column.endswith("month")
+        return month_name(value, language) if is_month else day(value, language)
+    if is_numeric_dtype(series):
+        unit = column.rpartition("_")[2]
+        if unit in ("share", "sek"):
+            return quantity(value, unit, language)
+        is_whole = not is_float_dtype(series) or float(value).is_integer()
+        return number(value, language, 0 if is_whole else 2)
+    return _name(column, value, language) if column in _SECTIONS else str(value)

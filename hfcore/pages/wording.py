@@ -1,0 +1,275 @@
+"""The sentences of the report, each made from protected rows by a rule.
+
+A sentence never says more than its row: the verb follows the design's grade and the interval, and
+too little data is told as plainly as a result.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hfcore.pages.answers import (
+    FIRST_WINDOW,
+    LEVELS,
+    households,
+    is_shown,
+    one_row,
+    rows_of,
+    verb_level,
+)
+from hfcore.pages.formats import day, label, months, number, percentage_points, quantity
+from hfcore.pages.texts import text
+from hfcore.schema import GROUPS
+from hfcore.study import Study
+
+FIRST_YEAR = 12
+HEADLINE_CAUSE = "self_sufficiency"
+FEW_HOUSEHOLDS = 50
+
+
+def headline(
+    protected: pd.DataFrame,
+    study: Study,
+    municipality: str,
+    language: str,
+    level: str | None = None,
+    window: str = FIRST_WINDOW,
+) -> str:
+    """The answer of the first screen: by how much support changed, as a range.
+
+    Parameters
+    ----------
+    protected : protected rows of one municipality, all notebooks.
+    level : what may be claimed at most (``LEVELS``); from the rows where not given.
+
+    Returns
+    -------
+    One sentence: a range of kronor a month, or that it cannot be seen yet, with the smallest
+    difference that could be.
+    """
+    effect = one_row(protected, "support_effect", subgroup=window)
+    words = _names(study, municipality, language)
+    if effect is None or effect["status"] == "not_available":
+        return text("headline", "absent", language, **words)
+    allowed = verb_level(protected, window)
+    level = allowed if level is None else min(level, allowed, key=LEVELS.index)
+    words["window"] = text("windows", window.partition("=")[2], language)
+    if level == "unseen":
+        return _unseen(protected, effect, language, window, words)
+    return _capital(text("headline", level, language, **words, **_range_words(effect, language)))
+
+
+def _range_words(effect: pd.Series, language: str) -> dict[str, str]:
+    """The range as sizes, smaller end first, and whether it is less or more."""
+    is_less = effect["ci_high"] <= 0
+    ends = sorted(abs(effect[end]) for end in ("ci_low", "ci_high"))
+    low, high = (number(end, language) for end in ends)
+    same = "exactly" if low == high else "between"
+    return {
+        "range": text("headline", same, language, low=low, high=high),
+        "direction": text("words", "less" if is_less else "more", language),
+    }
+
+
+def _unseen(
+    protected: pd.DataFrame, effect: pd.Series, language: str, window: str, words: dict[str, str]
+) -> str:
+    has_range = is_shown(effect) and pd.notna(effect["ci_low"]) and effect["status"] == "ok"
+    if has_range and effect["ci_low"] <= 0 <= effect["ci_high"]:
+        ends = {end: signed_money(effect[f"ci_{end}"], language) for end in ("low", "high")}
+        return text("headline", "unseen_open", language, **words, **ends)
+    least = one_row(protected, "detectable_difference", subgroup=window, unit="sek_per_month")
+    n = households(protected)
+    if is_shown(least) and n:
+        counts = {"n": number(n, language), "detectable": number(least["estimate"], language)}
+        return text("headline", "unseen_few", language, **words, **counts)
+    return text("headline", "unseen_none", language, **words)
+
+
+def signed_money(value: float, language: str) -> str:
+    """A difference in words: how many kronor less or more.
+
+    >>> signed_money(-1200, "en"), signed_money(0, "sv")
+    ('1,200 kronor less', 'ingen skillnad')
+    """
+    if value == 0:
+        return text("headline", "none", language)
+    direction = text("words", "less" if value < 0 else "more", language)
+    amount = number(abs(value), language)
+    return text("headline", "signed", language, amount=amount, direction=direction)
+
+
+def trajectory_sentence(
+    protected: pd.DataFrame,
+    study: Study,
+    municipality: str,
+    language: str,
+    cause: str = HEADLINE_CAUSE,
+    month: int = FIRST_YEAR,
+) -> str:
+    """Of 100 families, how many had left for a cause after some months, and how many remain."""
+    here = {"group": "participant", "month": month, "subgroup": ""}
+    row = one_row(protected, "cumulative_incidence", cause=cause, **here)
+    words = _names(study, municipality, language) | {"cause": label("causes", cause, language)}
+    if not is_shown(row):
+        return text("trajectory", "few", language, **words)
+    shown = text("trajectory", "shown", language, **words, month=month, **_of_hundred(row))
+    still = one_row(protected, "still_in_intervention", **here)
+    if not is_shown(still):
+        return shown
+    return f"{shown} {text('trajectory', 'still', language, count=_hundred(still['estimate']))}"
+
+
+def _of_hundred(row: pd.Series) -> dict[str, int]:
+    ends = {"low": row["ci_low"], "high": row["ci_high"]}
+    known = {name: row["estimate"] if pd.isna(end) else end for name, end in ends.items()}
+    return {"count": _hundred(row["estimate"])} | {n: _hundred(e) for n, e in known.items()}
+
+
+def _hundred(share: float) -> int:
+    return round(share * 100)
+
+
+def planning_sentence(protected: pd.DataFrame, study: Study, language: str, month: int = 6) -> str:
+    """Of 100 adults, how many have another plan after some months, in both groups."""
+    if rows_of(protected, "plan_changed").empty:
+        return text("planning", "absent", language)
+    groups = {
+        f"{group}s": one_row(protected, "plan_changed", group=group, month=month, subgroup="")
+        for group in GROUPS
+    }
+    if not is_shown(groups["participants"]):
+        return text("planning", "few", language)
+    counts = {name: _hundred(row["estimate"]) for name, row in groups.items() if is_shown(row)}
+    words = {"month": month, "intervention": intervention(study, language)} | counts
+    difference = one_row(protected, "plan_changed_difference", month=month, subgroup="")
+    if not is_shown(groups["controls"]) or not is_shown(difference):
+        return text("planning", "alone", language, **words)
+    ends = [difference["ci_low"], difference["ci_high"]]
+    is_clear = ends[0] > 0 or ends[1] < 0
+    low, high = (percentage_points(end, language) for end in ends)
+    return text(
+        "planning", "differs" if is_clear else "unclear", language, low=low, high=high, **words
+    )
+
+
+def naive_sentences(
+    protected: pd.DataFrame,
+    language: str,
+    cause: str = HEADLINE_CAUSE,
+    month: int = FIRST_YEAR,
+) -> list[str]:
+    """The figures of the old reports beside the fair ones, and why they differ.
+
+    One sentence for each pair of which both are shown: shares, times, support.
+    """
+    found = []
+    here = {"group": "participant", "subgroup": "", "cause": cause}
+    naive = one_row(protected, "closure_share_naive", **here)
+    honest = one_row(protected, "cumulative_incidence", month=month, **here)
+    if is_shown(naive) and is_shown(honest):
+        key = "closed_larger" if naive["estimate"] > honest["estimate"] else "closed_smaller"
+        pair = {
+            "naive": quantity(naive["estimate"], "share", language),
+            "honest": quantity(honest["estimate"], "share", language),
+        }
+        names = {"cause": label("causes", cause, language), "month": month}
+        found.append(text("naive", key, language, **pair, **names))
+    time = one_row(protected, "closure_time_naive", cause="", subgroup="")
+    if is_shown(time):
+        found.append(text("naive", "times", language, naive=months(time["estimate"], language)))
+    plain = one_row(protected, "support_difference_naive", subgroup="window=1-24")
+    fair = one_row(protected, "support_effect", subgroup="window=1-24")
+    if is_shown(plain) and is_shown(fair) and fair["status"] == "ok":
+        pair = {"naive": signed_money(plain["estimate"], language)}
+        pair["honest"] = signed_money(fair["estimate"], language)
+        found.append(text("naive", "support", language, **pair))
+    return found
+
+
+def certainty_sentence(protected: pd.DataFrame, language: str) -> str:
+    """How sure the answer is and why: how many households, and how strong the comparison."""
+    n = households(protected)
+    if n is None:
+        return text("certainty", "unknown", language)
+    shown_n = number(n, language)
+    if verb_level(protected) == "unseen" and not _has_range(protected):
+        return text("certainty", "few", language, n=shown_n)
+    grade = one_row(protected, "design_grade")
+    if not is_shown(grade):
+        return text("certainty", "ungraded", language, n=shown_n)
+    return text(
+        "certainty", "effect", language, n=shown_n, grade=number(grade["estimate"], language)
+    )
+
+
+def _has_range(protected: pd.DataFrame) -> bool:
+    effect = one_row(protected, "support_effect", subgroup=FIRST_WINDOW)
+    return is_shown(effect) and effect["status"] == "ok"
+
+
+def limits(protected: pd.DataFrame, study: Study, language: str) -> list[str]:
+    """What the figures cannot tell, as sentences."""
+    n = households(protected)
+    keys = ["not_randomised", "peak", "support_is_not_welfare"]
+    keys += ["few_households"] if n is None or n < FEW_HOUSEHOLDS else []
+    found = [text("limits", key, language) for key in keys]
+    return [*found, text("limits", "after_cutoff", language, cutoff=day(study.cutoff, language))]
+
+
+def report_title(study: Study, municipality: str, language: str) -> str:
+    """The question of a report, with the place it is asked of."""
+    return text("report", "title", language, **_names(study, municipality, language))
+
+
+def caption_of_people(language: str) -> str:
+    """What the table of households and persons shows."""
+    return text("report", "people", language)
+
+
+def pooled_name(language: str) -> str:
+    """What all municipalities together are called."""
+    return text("words", "pooled", language)
+
+
+def notices(study: Study, language: str) -> list[str]:
+    """What stands on every public page: simulated data, changed counts, price year."""
+    found = [text("notices", "disclosure", language)]
+    found += [text("notices", "prices", language, year=study.price_year)]
+    return ([text("notices", "simulated", language)] if study.is_simulated else []) + found
+
+
+def caption(rows: pd.DataFrame, language: str) -> str:
+    """What a figure or table shows, from its rows: the measure, whose, and how sure."""
+    shown = rows.loc[rows["estimate"].notna()]
+    metrics = list(dict.fromkeys(rows["metric"]))
+    title = " / ".join(label("metrics", metric, language) for metric in metrics[:2])
+    groups = [each for each in dict.fromkeys(rows["group"]) if each and each != "difference"]
+    who = ", " + _joined([label("groups", each, language) for each in groups], language)
+    notes = [text("captions", "interval", language)] if shown["ci_low"].notna().any() else []
+    is_curve = rows["metric"].eq("cumulative_incidence").any()
+    if is_curve and "protection" in rows:
+        notes.append(text("captions", "steps", language))
+    sentence = f"{title}{who if groups else ''}."
+    return " ".join([sentence, *notes])
+
+
+def _joined(words: list[str], language: str) -> str:
+    joint = f" {text('words', 'and', language)} "
+    return joint.join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def intervention(study: Study, language: str) -> str:
+    """What the intervention is called in a sentence: the title without a remark in brackets."""
+    return study.title[language].partition(" (")[0]
+
+
+def _names(study: Study, municipality: str, language: str) -> dict[str, str]:
+    return {
+        "intervention": intervention(study, language),
+        "place": study.municipality(municipality).name,
+    }
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

@@ -1,0 +1,1 @@
+"""How notebooks are executed, protected, published: kernels, batch, site under a lock."""

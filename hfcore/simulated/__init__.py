@@ -1,0 +1,1 @@
+"""Simulated studies: a stated process, calibrated to published figures, as messy exports."""

@@ -1,0 +1,1 @@
+"""Estimators on arrays and plain frames: they know nothing of studies or households."""
