@@ -39,9 +39,12 @@ def browser_path():
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(browser_path):
-    """Return a headless browser."""
+    """Return a headless browser, gone with its module.
+
+    While it is there an event loop runs in this thread, in which no kernel can be started.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
