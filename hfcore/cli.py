@@ -213,9 +213,11 @@ def _use_data(folder: Path | None) -> None:
 
 
 def _tell_intake(report: Any) -> None:
+    from hfcore.data_in.rules import sentences
+
     print(report.counts.to_csv(index=False, sep="\t", lineterminator="\n"), end="")
-    for problem in report.problems:
-        _say(problem.sentence())
+    for sentence in sentences(report.problems):
+        _say(sentence)
     if report.has_errors:
         raise RawDataError("Some file or row could not be taken; the rest is done.")
 

@@ -182,7 +182,7 @@ def test_an_interruption_is_130(ran, capsys):
 
 def test_being_asked_to_end_counts_as_an_interruption():
     code = (
-        "import os, signal, time; from hfcore import batch, cli\n"
+        "import os, signal, time; from hfcore import cli\nfrom hfcore.running import batch\n"
         "batch.run_study = lambda *a, **o: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(9))\n"
         f"cli.main(['run', {NAME!r}])"
     )

@@ -10,11 +10,13 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
 from hfcore.errors import MAX_ROWS_NAMED, Problem
 
+MOST_FILES_NAMED = 3
 _PERSONAL = re.compile(r"\d{2}(?:\d{2})?[01]\d[0-9]\d[-+–\s]?[0-9A-Za-z]{4}|\d{7,}")
 _MARKUP = str.maketrans(dict.fromkeys("<>&\"'`|;=\\", "_"))
 
@@ -70,6 +72,42 @@ def problem(
         table=table,
         municipality=municipality,
     )
+
+
+def sentences(problems: Sequence[Problem], language: str = "en") -> list[str]:
+    """Problems as lines, one a place; what many files have in common is told once for all.
+
+    >>> each = [Problem("W-TOTAL", f"{code}/a.csv", "Left out.", "", rows=(9,), count=1)
+    ...         for code in ("0114", "0115", "0117", "0120")]
+    >>> sentences(each[:1]) + sentences(each)
+    ['W-TOTAL 0114/a.csv, rows 9: Left out.', 'W-TOTAL 4 files (0114/a.csv, 0115/a.csv, 0117/a.csv \
+    and 1 more), 4 rows: Left out.']
+    """
+    alike: dict[tuple, list[Problem]] = {}
+    for each in problems:
+        alike.setdefault((each.rule, each.column, each.message), []).append(each)
+    told = []
+    for group in alike.values():
+        if len(group) <= MOST_FILES_NAMED:
+            told += [each.sentence(language) for each in group]
+        else:
+            told.append(_common(group, language))
+    return told
+
+
+def _common(group: Sequence[Problem], language: str) -> str:
+    """One line for what many files have in common."""
+    words = {
+        "sv": "{files} filer ({named} och {more} till), {rows} rader",
+        "en": "{files} files ({named} and {more} more), {rows} rows",
+    }[language]
+    place = words.format(
+        files=len(group),
+        named=", ".join(each.file for each in group[:MOST_FILES_NAMED]),
+        more=len(group) - MOST_FILES_NAMED,
+        rows=sum(each.count for each in group),
+    )
+    return replace(group[0], file=place, sheet="", rows=()).sentence(language)
 
 
 def most_important_first(problems: Sequence[Problem]) -> list[Problem]:
