@@ -87,7 +87,7 @@ def test_an_unchanged_run_imports_nothing_that_takes_time(built):
     before = pages(processed(built) / "site")
     assert "Saknas" not in before["index.html"].decode()
     code = (
-        "import sys; from hfcore import batch; from pathlib import Path\n"
+        "import sys; from hfcore.running import batch; from pathlib import Path\n"
         f"o = batch.run_study({NAME!r}, notebook_folder=Path({str(built / 'notebooks')!r}))\n"
         "heavy = {'papermill', 'nbconvert', 'nbclient', 'matplotlib', 'statsmodels', 'sklearn'}\n"
         "print(o.done, o.unchanged, o.exit_code, sorted(heavy & set(sys.modules)))"
@@ -168,7 +168,8 @@ def test_two_runs_at_once_are_refused(built):
 def test_an_ended_run_leaves_the_earlier_site_whole(built, how, code):
     before = pages(processed(built) / "site")
     script = (
-        "import sys; from hfcore import batch, cli; from functools import partial\n"
+        "import sys; from functools import partial\n"
+        "from hfcore import cli\nfrom hfcore.running import batch\n"
         "from pathlib import Path\n"
         f"batch.NOTEBOOKS = Path({str(built / 'notebooks')!r})\n"
         "batch.run_study = partial(batch.run_study, notebook_folder=batch.NOTEBOOKS)\n"

@@ -91,7 +91,7 @@ def test_the_command_line_tells_a_leak_with_its_own_code(built):
     small_counts(built)
     script = (
         "from functools import partial; from pathlib import Path\n"
-        "from hfcore import batch, cli, disclosure\n"
+        "from hfcore import cli, disclosure\nfrom hfcore.running import batch\n"
         "rules = tuple(each for each in disclosure.RULES if each[0] != 1)\n"
         "disclosure.protect.__defaults__ = (None, None, rules)\n"
         f"folder = Path({str(built / 'notebooks')!r})\n"
