@@ -15,6 +15,7 @@ from hfcore.store import Tables
 from hfcore.study import Municipality, Study, month_number
 
 DAYS_PER_MONTH = 30.4375
+DEPARTURES = ("moved", "deceased")
 
 
 def build_cohort(data: Tables, variant: str = "default") -> pd.DataFrame:
@@ -109,6 +110,22 @@ def assign_cause(cohort: pd.DataFrame, study: Study, variant: str = "default") -
     return cohort.assign(cause=cause.mask(rest, by_word["rest"]).astype("str"))
 
 
+def has_left(cohort: pd.DataFrame) -> pd.Series:
+    """Whether a household moved out of sight or somebody in it died, so that payments end unseen.
+
+    One that moved to another municipality of the study is followed there (``is_followed``).
+
+    >>> rows = pd.DataFrame({"closure_reason": ["moved", "moved", "work"],
+    ...                      "is_followed": [False, True, False]})
+    >>> has_left(rows).tolist()
+    [True, False, False]
+    """
+    left = cohort["closure_reason"].isin(DEPARTURES)
+    if "is_followed" not in cohort:
+        return left
+    return left & ~(cohort["closure_reason"].eq("moved") & cohort["is_followed"].astype(bool))
+
+
 def support_panel(
     cohort: pd.DataFrame,
     payments: pd.DataFrame,
@@ -121,8 +138,9 @@ def support_panel(
     -------
     One row a household and month (``months`` both included, relative to the start; 0 is the
     month of the start): household_id, group, month, amount_sek, record_key. A month without a
-    payment is 0 inside the reach of the municipality's payment export and null outside it.
-    Households without a start are left out.
+    payment is 0 inside the reach of the municipality's payment export and null outside it, or
+    where ``payments`` says so (the household lived elsewhere). Households without a start are left
+    out.
     """
     require_columns(cohort, ("household_id", "group", "start_month", "record_key"), "cohort")
     started = cohort.loc[cohort["start_month"].notna()]
@@ -142,14 +160,15 @@ def support_panel(
     amounts = paid.reindex(pd.MultiIndex.from_frame(panel[["household_id", "calendar"]]))
     reach = [_running(municipality.payments_from), _running(municipality.payments_to)]
     known = panel["calendar"].between(*reach)
-    amount = pd.Series(amounts.to_numpy(dtype="float64"), index=panel.index).fillna(0.0)
+    is_unpaid = ~pd.MultiIndex.from_frame(panel[["household_id", "calendar"]]).isin(paid.index)
+    amount = pd.Series(amounts.to_numpy(dtype="float64"), index=panel.index).mask(is_unpaid, 0.0)
     columns = ["household_id", "group", "month", "amount_sek", "record_key"]
     return panel.assign(amount_sek=amount.where(known))[columns]
 
 
 def _paid_by_month(payments: pd.DataFrame) -> pd.Series:
     numbered = payments.assign(calendar=month_number(payments["month"]).astype("int64"))
-    return numbered.groupby(["household_id", "calendar"])["amount_sek"].sum()
+    return numbered.groupby(["household_id", "calendar"])["amount_sek"].sum(min_count=1)
 
 
 def _running(month: date) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hfcore.errors import StudyError, as_list
-from hfcore.schema import CLOSURE_REASONS, TABLES
+from hfcore.schema import CLOSURE_REASONS, TABLES, TECHNICAL_TABLES
 from hfcore.study import ColumnSource, Definitions, Municipality, Publication, Source, Study
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -232,8 +232,9 @@ def _build_source(raw: Mapping, place: int, mistakes: list[str]) -> Source | Non
     before = len(mistakes)
     _check_keys(raw, _SOURCE_KEYS, here, mistakes)
     table = raw.get("table")
-    if table not in TABLES:
-        mistakes.append(f"{here}: table is one of {', '.join(TABLES)}.")
+    if table not in TABLES or table in TECHNICAL_TABLES:
+        known = ", ".join(name for name in TABLES if name not in TECHNICAL_TABLES)
+        mistakes.append(f"{here}: table is one of {known}.")
     files = raw.get("files")
     if not isinstance(files, list) or not files or not all(map(_is_safe_pattern, files)):
         mistakes.append(

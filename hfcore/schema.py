@@ -1,8 +1,9 @@
 """The tables that ingest writes and the frame that every figure comes from: columns, types, codes.
 
-The Parquet files hold exactly these columns. ``record_keys`` is the one table beside the
-contract's: the number in [0, 1) per household and person that disclosure control adds up, kept
-apart so that the other tables stay as agreed.
+The Parquet files hold exactly these columns. Three stand beside the contract's, so that the other
+tables stay as agreed: ``record_keys``, the number in [0, 1) per household and person that
+disclosure control adds up; ``moves``, the households that stand in several municipalities, and
+``moved_payments``, what the others paid them (null where nobody can say).
 """
 
 from __future__ import annotations
@@ -185,7 +186,27 @@ TABLES: dict[str, Table] = {
         key=("wave", "principle"),
     ),
     "record_keys": Table({"id": Column("id"), "record_key": Column("float")}, key=("id",)),
+    "moves": Table(
+        {
+            "household_id": _HOUSEHOLD,
+            "moved_on": Column("month", nullable=True),
+            "is_counted_here": Column("bool"),
+            "is_followed": Column("bool"),
+        },
+        key=("household_id",),
+    ),
+    "moved_payments": Table(
+        {
+            "household_id": _HOUSEHOLD,
+            "month": Column("month"),
+            "amount_sek": Column("float", nullable=True),
+        },
+        key=("household_id", "month"),
+    ),
 }
+# Made by ingest and filled by no file; the latter two from all municipalities together.
+TECHNICAL_TABLES = ("record_keys", "moves", "moved_payments")
+MOVE_TABLES = TECHNICAL_TABLES[1:]
 
 DTYPES = {
     "text": "str",

@@ -21,7 +21,15 @@ import pandas as pd
 
 from hfcore.definition import CODE, NAME, read_study
 from hfcore.errors import TableAbsentError, UsageError
-from hfcore.schema import DTYPES, OWNER_COLUMNS, TABLES, build_results, table_columns
+from hfcore.schema import (
+    DTYPES,
+    OWNER_COLUMNS,
+    TABLES,
+    TECHNICAL_TABLES,
+    build_results,
+    empty_table,
+    table_columns,
+)
 from hfcore.study import Municipality, Study
 
 ALL = "all"
@@ -128,7 +136,9 @@ class Tables:
     """The tables of one municipality, read when asked for: ``tables.payments`` and so on.
 
     ``households`` and ``persons`` carry a further column ``record_key`` in [0, 1), from which
-    disclosure control takes its noise.
+    disclosure control takes its noise; ``households`` also ``is_followed``: it moved to another
+    municipality of the study, and ``payments`` has what it was paid there (null in months that
+    nobody can tell). A household of several municipalities counts in one and is in no other.
     """
 
     study: Study
@@ -138,7 +148,7 @@ class Tables:
         """One table as a frame; TableAbsentError where the study has none."""
         if table.startswith("_") or table not in TABLES:
             raise AttributeError(table)
-        frame = read_table(self.study.name, table, self.municipality.code)
+        frame = self._once(self._read(table), table)
         id_column = {"households": "household_id", "persons": "person_id"}.get(table)
         return self._keyed(frame, id_column) if id_column else frame
 
@@ -148,11 +158,35 @@ class Tables:
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Every table that the municipality has, by name, in the order of the schema."""
-        names = [name for name in TABLES if name != "record_keys" and self.has(name)]
+        names = [name for name in TABLES if name not in TECHNICAL_TABLES and self.has(name)]
         return {name: getattr(self, name) for name in names}
 
+    def _read(self, table: str) -> pd.DataFrame:
+        return read_table(self.study.name, table, self.municipality.code)
+
+    def _once(self, frame: pd.DataFrame, table: str) -> pd.DataFrame:
+        """The rows of households that count here, with their payments from elsewhere."""
+        moves = self._read("moves") if self.has("moves") else empty_table("moves")
+        if table == "households":
+            followed = moves.loc[moves["is_followed"], "household_id"]
+            frame = frame.assign(is_followed=frame["household_id"].isin(followed))
+        if table == "payments" and self.has("moved_payments"):
+            both = pd.concat([frame, self._read("moved_payments")])
+            key = list(TABLES["payments"].key)
+            frame = both.groupby(key, as_index=False)["amount_sek"].sum(min_count=1)
+        gone = moves.loc[~moves["is_counted_here"], "household_id"]
+        if not len(gone):
+            return frame
+        if "household_id" in frame:
+            return frame.loc[~frame["household_id"].isin(gone)].reset_index(drop=True)
+        if "person_id" not in frame:
+            return frame
+        persons = self._read("persons").set_index("household_id")["person_id"]
+        left = persons.loc[persons.index.isin(gone)]
+        return frame.loc[~frame["person_id"].isin(left)].reset_index(drop=True)
+
     def _keyed(self, frame: pd.DataFrame, id_column: str) -> pd.DataFrame:
-        keys = read_table(self.study.name, "record_keys", self.municipality.code)
+        keys = self._read("record_keys")
         return frame.assign(record_key=frame[id_column].map(keys.set_index("id")["record_key"]))
 
 

@@ -57,8 +57,12 @@ def plant(root):
         payments = [*PAYMENTS, f"9;{CASE};{PHRASE};{NAME}", f"10;{CASE}-2;201903;{NUMBER}"]
         write_lines(raw / code / "utbetalningar.csv", payments, "utf-8-sig")
     (raw / "0180" / "personer.csv").unlink()
-    other = f"personer <b>{NUMBER}<script>.csv"
-    write_lines(raw / "1290" / other, [f"{NAME};{STREET}", f"{NUMBER};{CASE}"])
+    for other in (
+        f"personer <b>{NUMBER}<script>.csv",
+        f"personer {NAME} {CASE}.csv",
+        f"{NAME}.csv",
+    ):
+        write_lines(raw / "1290" / other, [f"{NAME};{STREET}", f"{NUMBER};{CASE}"])
     (raw / "canaries.txt").write_text("\n".join(CANARIES), encoding="utf-8")
     return raw
 
@@ -146,10 +150,12 @@ def test_the_search_finds_what_is_there(study, tmp_path):
     assert len(leaks(tmp_path)) == 1
 
 
-def test_a_number_in_the_name_of_a_file_is_not_told_on(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("who", [NUMBER, NAME, CASE, NAME.replace(" ", "_")])
+def test_who_the_name_of_a_file_names_is_not_told_on(tmp_path, monkeypatch, capsys, who):
     monkeypatch.setenv("HFCORE_DATA", str(tmp_path))
     raw = plant(tmp_path)
-    (raw / "1290" / "hushall.csv").rename(raw / "1290" / f"hushall_{NUMBER}.csv")
+    (raw / "1290" / "hushall.csv").rename(raw / "1290" / f"hushall_{who}.csv")
     assert cli.run_command(["ingest", "liten"]) == 3
     said = capsys.readouterr()
+    assert "1290/hushall_….csv (file 2)" in said.err
     assert leaks(tmp_path, said.out + said.err) == []

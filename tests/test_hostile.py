@@ -12,11 +12,13 @@ import openpyxl
 import pytest
 from raw_study import HOUSEHOLDS, STUDY, write_lines, write_plans, write_study
 
+from hfcore.data_in.filenames import told_name
 from hfcore.data_in.ingest import ingest_study
 from hfcore.data_in.packages import RefusedFileError, look_into
 from hfcore.data_in.rules import harmless
 from hfcore.data_in.workbooks import read_grid
 from hfcore.store import processed_folder, read_table
+from hfcore.study import Source
 
 MEGABYTE = 1_000_000
 RUNNABLE = '<script>alert("x")</script>'
@@ -156,7 +158,63 @@ def test_names_with_markup_come_out_harmless(raw):
         assert not {"<img", "\u202e", "=cmd", "1212-1212", "|"} & {
             each for each in ("<img", "\u202e", "=cmd", "1212-1212", "|") if each in text
         }
-    assert any("hushall_img src_x" in text for text in told)
+    assert any("0180/hushall…(1)….csv (file 2)" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("hushall_2021-03.csv", "hushall_2021-03.csv"),
+        ("hushåll 202103 del 2.csv", "hushåll … del ….csv (file 1)"),
+        ("ekbist1901.txt", "ekbist1901.txt"),
+        ("ekbist202103.txt", "ekbist202103.txt"),
+        ("Ekbist 2021 1.TXT", "Ekbist 2021 1.TXT"),
+        ("personer_2.csv", "personer_2.csv"),
+        ("Kalle Anka.csv", "….csv (file 1)"),
+        ("personerKalle.csv", "personer….csv (file 1)"),
+        ("personer 85-07-12.csv", "personer ….csv (file 1)"),
+        ("personer 850712.csv", "personer ….csv (file 1)"),
+        ("personer 20120712.csv", "personer ….csv (file 1)"),
+        ("personer 1985.csv", "personer ….csv (file 1)"),
+        ("personer 77310.csv", "personer ….csv (file 1)"),
+        ("Kalle Anka/personer.csv", "…/personer.csv (file 1)"),
+        ("personer Kalle.xlsx", "personer ….xlsx (file 1)"),
+        ("a\u030aterkrav.csv", "återkrav.csv"),
+        ("personer.Anka", "personer.… (file 1)"),
+    ],
+)
+def test_of_a_file_name_only_what_everybody_expects_is_told(tmp_path, name, told):
+    patterns = ("personer*.csv", "hushåll*.csv", "hushall*.csv", "ekbist*.txt", "**/återkrav?.csv")
+    path = tmp_path / "1290" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    source = Source("persons", patterns, {})
+    assert told_name(tmp_path / "1290", path, [source]) == f"1290/{told}"
+
+
+def test_a_name_that_the_definition_spells_out_is_told(tmp_path):
+    (tmp_path / "lista från Kalle 2.csv").touch()
+    source = Source("persons", ("lista från Kalle 2.csv",), {})
+    told = told_name(tmp_path, tmp_path / "lista från Kalle 2.csv", [source])
+    assert told == f"{tmp_path.name}/lista från Kalle 2.csv"
+
+
+def test_the_place_of_a_file_tells_files_apart(tmp_path):
+    for name in ("B Anka.csv", "A Anka.csv", "personer.csv"):
+        (tmp_path / name).touch()
+    source = Source("persons", ("personer*.csv",), {})
+    told = {p.name: told_name(tmp_path, p, [source]) for p in tmp_path.iterdir()}
+    assert told["A Anka.csv"].endswith("….csv (file 1)")
+    assert told["B Anka.csv"].endswith("….csv (file 2)")
+
+
+def test_a_sheet_that_the_definition_does_not_name_is_not_told(raw):
+    text = STUDY.replace('sheet = "Planering"\n', "")
+    (raw / "study.toml").write_text(text, encoding="utf-8")
+    workbook(raw / "0180" / "planering.xlsx", ("Personnummer",), sheet="Kalle Anka")
+    ingest_study("liten", ["0180"])
+    told = (processed_folder("liten") / "ingest.json").read_text(encoding="utf-8")
+    assert "E-HEADER" in told and "Anka" not in told
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\x", "a\0b", "\u202eabc", RUNNABLE])

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hfcore.data_in import moves
 from hfcore.data_in.account import ACCOUNT, build_account, forget_states, read_account
 from hfcore.data_in.aliases import read_aliases
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Intake, take_in
@@ -27,14 +28,12 @@ from hfcore.data_in.rules import most_important_first, problem
 from hfcore.errors import KeyMissingError, Problem, StudyError, as_list
 from hfcore.identity import Key, read_key
 from hfcore.journal import study_lock
-from hfcore.schema import TABLES
+from hfcore.schema import MOVE_TABLES, TABLES
 from hfcore.store import (
     file_hash,
-    has_table,
     load_study,
     processed_folder,
     raw_folder,
-    read_table,
     table_folder,
     typed_table,
     write_parquet,
@@ -96,7 +95,8 @@ def ingest_study(
             _write_account(folder, forget_states(before, [each.code for each in changed]))
             _commit(folder, study, done)
         if write:
-            problems += _moved(study)
+            problems += moves.settle_moves(study)
+            before = _without_rules(before, moves.RULES)
         account = build_account(before, done, study, key, problems, states)
         if write:
             _write_account(folder, account)
@@ -196,23 +196,17 @@ def _staged(study_name: str, table: str, municipality: str) -> Path:
     return processed_folder(study_name) / STAGE / municipality / f"{table}.parquet"
 
 
-def _moved(study: Study) -> list[Problem]:
-    """Adults who stand in more than one municipality."""
-    adults = [
-        _adults(read_table(study.name, "persons", code))
-        for code in study.codes
-        if has_table(study.name, "persons", code)
-    ]
-    places = pd.concat(adults).value_counts() if len(adults) > 1 else pd.Series(dtype="int64")
-    count = int((places > 1).sum())
-    return [problem("W-MOVED", "study.toml", count=count, table="persons")] if count else []
+def _without_rules(account: dict, rules: Sequence[str]) -> dict:
+    """The account without what is told anew of all municipalities together."""
+    kept = [each for each in account.get("problems", []) if each["rule"] not in rules]
+    return account | {"problems": kept} if account else {}
 
 
 def _commit(folder: Path, study: Study, done: list[Intake]) -> None:
     """Move what stands on the stage to its place."""
     quarantine = _quarantine_tables(folder, study, done)
     for intake in done:
-        for table in TABLES:
+        for table in (name for name in TABLES if name not in MOVE_TABLES):
             place = table_folder(study.name, table, intake.municipality)
             if table in intake.tables:
                 place.mkdir(parents=True, exist_ok=True)
@@ -238,10 +232,6 @@ def _quarantine_tables(folder: Path, study: Study, done: list[Intake]) -> dict[s
         rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
         tables[table] = rows.sort_values(columns, ignore_index=True)
     return tables
-
-
-def _adults(persons: pd.DataFrame) -> pd.Series:
-    return persons.loc[persons["role"] != "child", "person_id"]
 
 
 def _write_account(folder: Path, account: dict) -> None:

@@ -12,6 +12,7 @@ from hfcore.data_in import lifecare, monthly
 from hfcore.data_in.aliases import follow_aliases
 from hfcore.data_in.cleaning import Cleaned, clean_table
 from hfcore.data_in.drop import PLACE
+from hfcore.data_in.filenames import told_name
 from hfcore.data_in.joining import join_drop
 from hfcore.data_in.parts import Shelf
 from hfcore.data_in.reading import TextTable, read_source
@@ -89,11 +90,11 @@ def _clean_files(
     heads: dict[str, str] = {}
     # Layouts come first: they say which household an adult's number stands for.
     for source in sorted(study.sources, key=lambda each: "layout" not in each.options):
-        paths, refused = find_files(folder, source)
+        paths, refused = find_files(folder, source, study)
         problems += [replace(each, municipality=municipality.code) for each in refused]
         used |= set(paths)
         if "layout" in source.options:
-            names = [_name(folder, path) for path in paths]
+            names = [told_name(folder, path, study.sources) for path in paths]
             texts, mapped, found = adapted(paths, names, source, study)
             heads |= found
             typed = [clean_table(text, mapped, study, municipality.code) for text in texts]
@@ -109,7 +110,7 @@ def _clean_files(
             _file_entry(part, path, municipality.code)
             for part, path in zip(parts, paths, strict=False)
         ]
-    return cleaned, files, problems + _unused(folder, used, municipality.code)
+    return cleaned, files, problems + _unused(folder, used, study, municipality.code)
 
 
 def _clean_file(
@@ -124,7 +125,7 @@ def _clean_file(
     shelf: Shelf,
 ) -> Cleaned:
     """One cleaned file, from the shelf where it is unchanged."""
-    name = _name(folder, path)
+    name = told_name(folder, path, study.sources)
     kept_as = shelf.name(path, source, name)
     part = shelf.take(kept_as)
     if part is None:
@@ -162,11 +163,7 @@ def adapted(
     return layout.adapt(layout.read_files(paths, names, source), source, study)
 
 
-def _name(folder: Path, path: Path) -> str:
-    return f"{folder.name}/{path.relative_to(folder).as_posix()}"
-
-
-def find_files(folder: Path, source: Source) -> tuple[list[Path], list[Problem]]:
+def find_files(folder: Path, source: Source, study: Study) -> tuple[list[Path], list[Problem]]:
     """The files that a source's patterns name, in order, and those that may not be read."""
     found, refused = set(), []
     home = folder.resolve()
@@ -175,7 +172,8 @@ def find_files(folder: Path, source: Source) -> tuple[list[Path], list[Problem]]
             if path.is_dir():
                 continue
             if path.is_symlink() or not path.is_file() or home not in path.resolve().parents:
-                refused.append(problem("E-PATH", harmless(_name(folder, path)), table=source.table))
+                name = told_name(folder, path, study.sources)
+                refused.append(problem("E-PATH", name, table=source.table))
             else:
                 found.add(path)
     if not found and not refused:
@@ -185,10 +183,10 @@ def find_files(folder: Path, source: Source) -> tuple[list[Path], list[Problem]]
     return sorted(found), refused
 
 
-def _unused(folder: Path, used: set[Path], municipality: str) -> list[Problem]:
+def _unused(folder: Path, used: set[Path], study: Study, municipality: str) -> list[Problem]:
     left = sorted(path for path in folder.rglob("*") if path.is_file() and path not in used)
     return [
-        problem("W-UNUSED", harmless(_name(folder, path)), municipality=municipality)
+        problem("W-UNUSED", told_name(folder, path, study.sources), municipality=municipality)
         for path in left
         if not path.name.startswith(".")
     ]

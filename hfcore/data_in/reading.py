@@ -144,7 +144,7 @@ def _read_delimited(path: Path, source: Source, file: str) -> TextTable:
 
 def _read_excel(path: Path, source: Source, file: str) -> TextTable:
     grid = read_grid(path, source.sheet, source.decimal)
-    sheet = harmless(grid.sheet)
+    sheet = harmless(source.sheet)
     numbered = list(enumerate(grid.cells, start=1))
     head = Records.from_rows(numbered[:HEADER_SEARCH_ROWS])
     at, headers, problems = _find_header(head, source, file, sheet)

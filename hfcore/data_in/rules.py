@@ -36,7 +36,8 @@ def harmless(name: object, length: int = 60) -> str:
     >>> harmless("../<b>kvar</b> 19850712-1234.csv")
     '.._/_b_kvar_/b_ ….csv'
     """
-    text = unicodedata.normalize("NFKC", str(name)).translate(_MARKUP)
+    parts = (unicodedata.normalize("NFKC", part) for part in str(name).split("…"))
+    text = "…".join(parts).translate(_MARKUP)
     text = text.replace("../", ".._/")
     text = "".join(
         c for c in text if unicodedata.category(c)[0] not in "C" and c not in "\u2028\u2029"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hfcore.cohort import has_left
 from hfcore.metrics.covariates import covariate_matrix
 from hfcore.schema import require_columns
 from hfcore.statistics.regression import Contrast, adjusted_difference, welch
@@ -20,7 +21,6 @@ WINDOWS = {"1-12": (1, 12), "13-24": (13, 24), "1-24": (1, 24)}
 PLACEBO_WINDOWS = {"-6--1": ((-6, -1), (-12, -7)), "-12--7": ((-12, -7), (-18, -13))}
 ADJUSTED = "symmetric_did_adjusted"
 UNADJUSTED = "symmetric_did_unadjusted"
-DEPARTURES = ("moved", "deceased")
 
 _MIN_ADJUSTED_ARM = 20
 _MIN_ESTIMATE_ARM = 5
@@ -49,11 +49,11 @@ def without_departed(panel: pd.DataFrame, cohort: pd.DataFrame) -> pd.DataFrame:
     """The panel with the months after a household moved or died as unknown instead of zero.
 
     A municipality pays nothing to those who left it, which is no saving to anybody. The month of
-    the departure itself stays.
+    the departure itself stays, and all months of those who are followed where they moved.
     """
     key = unit_column(panel)
     require_columns(cohort, (key, "closure_reason", "closed_on", "start_month"), "cohort")
-    left = cohort.loc[cohort["closure_reason"].isin(DEPARTURES) & cohort["start_month"].notna()]
+    left = cohort.loc[has_left(cohort) & cohort["start_month"].notna()]
     month = month_number(left["closed_on"]) - month_number(left["start_month"])
     last = panel[key].map(dict(zip(left[key], month.astype("float64"), strict=True)))
     gone = panel["month"] > last.astype("float64").fillna(np.inf)

@@ -19,7 +19,7 @@ class PaidMonths:
 
     ``is_paid`` has shape (households, months); its first column is ``first_month``. ``last_known``
     is the last month inside the reach of the payment export, per household; months outside the
-    reach are neither paid nor unpaid.
+    reach, and those that the payments call unknown, are neither paid nor unpaid.
     """
 
     households: pd.DataFrame
@@ -37,7 +37,8 @@ class PaidMonths:
 def paid_months(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> PaidMonths:
     """The months with a positive net payment of each household that has a start.
 
-    ``payments`` has one row a household and month that was paid: household_id, month, amount_sek.
+    ``payments`` has one row a household and month that was paid: household_id, month, amount_sek;
+    null where a household lived elsewhere and nobody can tell.
     """
     require_columns(cohort, _COHORT, "cohort")
     require_columns(payments, ("household_id", "month", "amount_sek"), "payments")
@@ -51,13 +52,20 @@ def paid_months(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> P
     )
     head = -study.definitions.baseline_months
     width = max(int(last.max(initial=head)) - head + 1, 1)
-    months = np.arange(width) + head
+    months, ids, amounts = (
+        np.arange(width) + head,
+        households["household_id"],
+        payments["amount_sek"],
+    )
+    is_unknown = _has_row(ids, start, payments.loc[amounts.isna()], head, width)
+    is_known = (months >= first[:, None]) & (months <= last[:, None]) & ~is_unknown
+    last_seen = np.where(is_known, months, head - 1).max(axis=1)
     return PaidMonths(
         households,
-        _is_paid(households["household_id"], start, payments, head, width),
-        (months >= first[:, None]) & (months <= last[:, None]),
+        _has_row(ids, start, payments.loc[amounts.gt(0)], head, width),
+        is_known,
         head,
-        last,
+        np.where(is_unknown.any(axis=1), last_seen, last),
     )
 
 
@@ -65,19 +73,19 @@ def _running(dates: pd.Series) -> np.ndarray:
     return month_number(pd.to_datetime(dates)).to_numpy(dtype="int64")
 
 
-def _is_paid(
+def _has_row(
     ids: pd.Series, start: np.ndarray, payments: pd.DataFrame, head: int, width: int
 ) -> np.ndarray:
-    """Paid or not by household and month since start, from the rows of payments."""
+    """Whether there is a row by household and month since start."""
     place = pd.Index(ids).get_indexer(payments["household_id"])
-    is_payment = (place >= 0) & payments["amount_sek"].gt(0).to_numpy()
-    place = place[is_payment]
-    calendar = month_number(payments["month"].loc[is_payment]).to_numpy(dtype="int64")
+    is_ours = place >= 0
+    place = place[is_ours]
+    calendar = month_number(payments["month"].loc[is_ours]).to_numpy(dtype="int64")
     column = calendar - start[place] - head
     inside = (column >= 0) & (column < width)
-    is_paid = np.zeros((len(ids), width), dtype=bool)
-    is_paid[place[inside], column[inside]] = True
-    return is_paid
+    has_row = np.zeros((len(ids), width), dtype=bool)
+    has_row[place[inside], column[inside]] = True
+    return has_row
 
 
 def first_gap(paid: PaidMonths, gap: int, start: np.ndarray | int = 0) -> np.ndarray:

@@ -9,20 +9,23 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hfcore.cohort import has_left
 from hfcore.metrics.contributions import add_share, count_rows, entered, has_stay
 from hfcore.metrics.curves import difference_rows, incidence_rows
 from hfcore.metrics.paid_months import PaidMonths, any_paid, first_gap, first_return, paid_months
 from hfcore.schema import GROUPS, build_results, join_results, require_columns
 from hfcore.study import Study
 
-GONE = ("moved", "deceased")
 _COHORT = ("month_closed", "closure_reason", "cause")
 
 
 def _gone(households: pd.DataFrame) -> np.ndarray:
-    """Month of a move or death that closed the stay; NaN for others."""
-    is_gone = households["closure_reason"].isin(GONE)
-    return households["month_closed"].where(is_gone).to_numpy(dtype="float64", na_value=np.nan)
+    """Month of a move out of sight or a death that closed the stay; NaN for others."""
+    return (
+        households["month_closed"]
+        .where(has_left(households))
+        .to_numpy(dtype="float64", na_value=np.nan)
+    )
 
 
 def _spells(paid: PaidMonths, gap: int) -> pd.DataFrame:
