@@ -184,7 +184,7 @@ def test_a_really_killed_process_leaves_whole_tables(raw):
     before = bytes_of(processed_folder("liten"))
     write_lines(raw / "0180" / "hushall.csv", HOUSEHOLDS[:-1])
     code = (
-        "import os, signal; from hfcore import ingest;"
+        "import os, signal; from hfcore.data_in import ingest;"
         "ingest._commit = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "ingest.ingest_study('liten')"
     )
