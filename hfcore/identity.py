@@ -35,6 +35,8 @@ HOW_TO_MAKE = (
 
 _CENTURY = re.compile(r"(\d{8})-?(\d{4})|(\d{6})([-+])?(\d{4})")
 _INTERIM = re.compile(r"\b(\d{8}|\d{6})-([A-Z]\d{3}|\d{2}[A-Z]\d)\b")
+# Case numbers that are normal as they are: no personal number has a letter first or so few digits.
+_PLAIN_CASE = re.compile(r"[A-Z]{1,8}[0-9]{1,20}|[0-9]{1,9}", re.ASCII)
 _POWER_OF_TEN = re.compile(r"\d+(?:[.,]\d+)?E\+\d+")
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\uff0d"), "-")
 
@@ -119,8 +121,9 @@ def normal_ids(
     digits get their century from the sign (``-`` below 100 years at the cut-off, ``+`` above)
     or from the birth year beside. Other ids keep their letters and digits, in upper case.
 
-    Returns one row a value: ``id`` (null where refused or missing), ``rule`` (``E-ID``,
-    ``E-ID-CENTURY`` or empty), ``is_national`` (the same person in every municipality).
+    Returns one row a value: ``id`` (categorical, null where refused or missing), ``rule``
+    (categorical: ``E-ID``, ``E-ID-CENTURY`` or empty), ``is_national`` (the same person in every
+    municipality).
 
     >>> normal_ids(pd.Series(["19811218-9876", "811218-9876", "A-17"]), cutoff=date(2021, 12, 31))
                  id rule  is_national
@@ -146,7 +149,8 @@ def _normal_frame(pairs: list[tuple[object, int | None]], cutoff: date | None) -
     """The normal form of each distinct id and birth year, and last that of none."""
     found = [_normal(text, year, cutoff) for text, year in [*pairs, (None, None)]]
     frame = pd.DataFrame(found, columns=["id", "rule", "is_national"])
-    return frame.astype({"id": "str", "rule": "str", "is_national": "bool"})
+    texts = frame.astype({"id": "str", "rule": "str", "is_national": "bool"})
+    return texts.astype({"id": "category", "rule": "category"})
 
 
 def plain(text: str) -> str:
@@ -171,6 +175,8 @@ def _ascii_digit(character: str) -> str:
 def _normal(value: object, year: int | None, cutoff: date | None) -> tuple[str | None, str, bool]:
     if not isinstance(value, str) or not value:
         return None, "", False
+    if _PLAIN_CASE.fullmatch(value):
+        return value, "", False
     year = None if year is None or pd.isna(year) else int(year)
     text = plain(value)
     match = _CENTURY.fullmatch(text)
@@ -231,7 +237,7 @@ def is_luhn(ten: str) -> bool:
 
 
 def pseudonyms(ids: pd.Series, key: Key, purpose: str, scope: str = "") -> pd.Series:
-    """Pseudonyms of normal ids, 24 hexadecimal digits; null stays null.
+    """Pseudonyms of normal ids, categorical: 24 hexadecimal digits; null stays null.
 
     ``scope`` parts ids that are only unique within a municipality (case numbers). Each distinct
     id is hashed once.
@@ -244,7 +250,8 @@ def pseudonyms(ids: pd.Series, key: Key, purpose: str, scope: str = "") -> pd.Se
         hashlib.blake2b(f"{scope}\x1f{each}".encode(), key=subkey, digest_size=12).hexdigest()
         for each in distinct
     ]
-    return pd.Series([*hashed, None], dtype="str").take(places).set_axis(ids.index)
+    categories = pd.Index(hashed, dtype="str")
+    return pd.Series(pd.Categorical.from_codes(places, categories), ids.index)
 
 
 def record_keys(ids: pd.Series, key: Key) -> pd.Series:
@@ -264,11 +271,9 @@ def row_marks(values: pd.Series, key: Key) -> pd.Series:
     These only tell equal from unequal and are never joined over studies, so that a quick keyed
     64-bit hash (SipHash) serves.
     """
-    subkey = _subkey(key, "record").hex()[:16]
-    marks = pd.util.hash_array(
-        values.fillna("").to_numpy(object), hash_key=subkey, categorize=False
-    )
-    return pd.Series(marks, values.index, dtype="UInt64").mask(values.isna())
+    subkey, known = _subkey(key, "record").hex()[:16], values.dropna()
+    marks = pd.util.hash_array(known.to_numpy(object), hash_key=subkey, categorize=False)
+    return pd.Series(marks, known.index, dtype="UInt64").reindex(values.index)
 
 
 def _subkey(key: Key, purpose: str) -> bytes:

@@ -90,7 +90,8 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
 def _cell_texts(column: pd.Series, nulls: tuple[str, ...]) -> pd.Series:
     """The texts of a column without blanks around them, null where the mapping says so."""
     stripped = column.str.strip()
-    return stripped.mask(stripped.isin(nulls))
+    is_null = stripped.isin(nulls)
+    return stripped.mask(is_null) if is_null.any() else stripped
 
 
 def _placed(found: Problem, table: str, municipality: str) -> Problem:
@@ -137,11 +138,11 @@ def _typed_ids(
         years = parse_integers(_cells_of(source.columns["birth_year"], cells)).values
     found = normal_ids(texts, years, study.cutoff)
     if given.format == "local":
-        found = found.assign(id=texts.str.upper(), rule="", is_national=False)
+        found = found.assign(id=texts.str.upper().astype("category"), rule="", is_national=False)
     numeric = desk.text.numeric.get(normal_header(given.header), pd.Index([]))
     desk.note("E-ID", given.header, texts.index[texts.index.isin(numeric)])
     for rule in ("E-ID", "E-ID-CENTURY"):
-        desk.note(rule, given.header, texts.index[(found["rule"] == rule).to_numpy()])
+        desk.note(rule, given.header, texts.index[found["rule"] == rule])
     return {name: found["id"], f"{name}_is_national": found["is_national"]}
 
 

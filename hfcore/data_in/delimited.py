@@ -26,7 +26,7 @@ class Records:
     Either ``fields`` or ``table`` holds the cells.
     """
 
-    numbers: list[int] | range
+    numbers: list[int] | pd.Index
     fields: list[list[str]]
     ragged: list[int]
     may_have_control: bool = True
@@ -50,6 +50,8 @@ class Records:
         blank = pd.Series(True, named.index)
         for column in named:
             blank &= named[column].str.strip() == ""
+            if not blank.any():
+                return named
         return named.loc[~blank]
 
 
@@ -66,7 +68,8 @@ def split_records(
     if width is not None and width > 1 and not quoted:
         return _split_plain(text, separator, skip, width)
     numbers, fields, ragged = [], [], []
-    for number, record in _walk(text, separator, width):
+    lines = text.split("\n") if rows is None else _first_lines(text, rows * MAX_LINES_A_RECORD)
+    for number, record in _walk(lines, separator, width):
         if number <= skip:
             continue
         if rows is not None and number > rows:
@@ -114,16 +117,18 @@ def _split_plain(text: str, separator: str, skip: int, width: int) -> Records:
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
         ),
     )
-    left_out = {*ragged, *blank}
-    numbers: list[int] | range = range(skip + 1, total + 1)
-    if left_out:
-        numbers = [number for number in numbers if number not in left_out]
+    numbers = pd.RangeIndex(skip + 1, total + 1).drop([*ragged, *blank])
     return Records(numbers, [], ragged, _has_control(text), table)
 
 
-def _walk(text: str, separator: str, width: int | None) -> Iterator[tuple[int, list[str] | None]]:
+def _first_lines(text: str, count: int) -> list[str]:
+    return text.split("\n", count)[:count]
+
+
+def _walk(
+    lines: list[str], separator: str, width: int | None
+) -> Iterator[tuple[int, list[str] | None]]:
     """Number and fields of each record; None for one whose quotation marks do not fit."""
-    lines = text.split("\n")
     at = number = 0
     while at < len(lines):
         number += 1

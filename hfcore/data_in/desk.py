@@ -37,4 +37,5 @@ class Desk:
     def left(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows that no rule has stopped so far."""
         gone = {row for part in self.stopped for row in part["row"]}
-        return rows.loc[~rows.index.isin(list(gone))] if gone else rows
+        is_gone = rows.index.isin(list(gone))
+        return rows.loc[~is_gone] if is_gone.any() else rows

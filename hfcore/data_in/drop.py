@@ -40,12 +40,13 @@ class Drop:
         self.note(table, rule, rows, column)
         self.tables[table] = self.tables[table].drop(index=rows.index)
         if rule.startswith("E-"):
-            listed = rows[list(PLACE)].assign(table=table, column=column, rule=rule)
+            places = rows[list(PLACE)].astype({"_file": "str", "_sheet": "str"})
+            listed = places.assign(table=table, column=column, rule=rule)
             self.stopped.append(listed)
 
     def note(self, table: str, rule: str, rows: pd.DataFrame, column: str = "") -> None:
         """Write down what was noticed about rows, file by file."""
-        for (file, sheet), each in rows.groupby(["_file", "_sheet"], sort=True):
+        for (file, sheet), each in rows.groupby(["_file", "_sheet"], observed=True, sort=True):
             found = problem(
                 rule,
                 file,

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from hfcore.data_in import lifecare, monthly
 from hfcore.data_in.aliases import follow_aliases
@@ -58,7 +60,7 @@ def take_in(
     by_table: dict[str, list[Cleaned]] = {}
     for each in cleaned:
         by_table.setdefault(each.table, []).append(each)
-    placed = {name: _placed(parts) for name, parts in by_table.items()}
+    placed = {name: _placed(name, parts) for name, parts in by_table.items()}
     joined, drop = join_drop(placed, study, municipality)
     tables = {name: rows if len(rows) else empty_table(name) for name, rows in joined.items()}
     tables["record_keys"] = _keyed(tables, key)
@@ -213,10 +215,8 @@ def with_pseudonyms(
         if name == "household_id" and heads:
             ids, is_head = follow_aliases(ids, heads)
             national = national & ~is_head.to_numpy(dtype=bool)
-        same_everywhere = pseudonyms(ids.where(national), key, PURPOSE[name])
-        local = pseudonyms(ids.where(~national), key, PURPOSE[name], scope=municipality)
-        rows = rows.assign(**{name: same_everywhere.fillna(local)})
-        rows = rows.drop(columns=f"{name}_is_national")
+        hidden = _hidden(ids, national, key, PURPOSE[name], municipality)
+        rows = rows.assign(**{name: hidden}).drop(columns=f"{name}_is_national")
     rows = rows.assign(_row_id=row_marks(rows["_row_id"].astype("str"), key))
     problems = list(cleaned.problems)
     if len(replaced):
@@ -233,12 +233,44 @@ def with_pseudonyms(
     return replace(cleaned, rows=rows, problems=problems)
 
 
-def _placed(parts: list[Cleaned]) -> pd.DataFrame:
-    """The rows of all files of a table, each with the place it was read from."""
+def _hidden(
+    ids: pd.Series, national: np.ndarray, key: Key, purpose: str, municipality: str
+) -> pd.Series:
+    """Pseudonyms: of national ids the same everywhere, of others the municipality's own."""
+    if not national.any():
+        return pseudonyms(ids, key, purpose, scope=municipality)
+    same_everywhere = pseudonyms(ids.where(national), key, purpose).astype("str")
+    local = pseudonyms(ids.where(~national), key, purpose, scope=municipality)
+    return same_everywhere.fillna(local.astype("str")).astype("category")
+
+
+def _placed(table: str, parts: list[Cleaned]) -> pd.DataFrame:
+    """The rows of all files of a table, each with the place it was read from.
+
+    Texts that many rows share stay encoded in payments, which may be millions.
+    """
     frames = [
-        part.rows.assign(_file=part.file, _sheet=part.sheet, _row=part.rows.index) for part in parts
+        part.rows.assign(
+            _file=_repeated(part.file, len(part.rows)),
+            _sheet=_repeated(part.sheet, len(part.rows)),
+            _row=part.rows.index,
+        )
+        for part in parts
     ]
-    return pd.concat(frames, ignore_index=True)
+    ids = [name for name, kind in TABLES[table].columns.items() if kind.kind == "id"]
+    encoded = {
+        name: union_categoricals(
+            [frame[name].astype("category") for frame in frames], sort_categories=True
+        )
+        for name in [*ids, "_file", "_sheet"]
+    }
+    rows = pd.concat([frame.drop(columns=list(encoded)) for frame in frames], ignore_index=True)
+    placed = rows.assign(**encoded)
+    return placed if table == "payments" else placed.astype(dict.fromkeys(encoded, "str"))
+
+
+def _repeated(text: str, count: int) -> pd.Categorical:
+    return pd.Categorical.from_codes(np.zeros(count, "int8"), pd.Index([text], dtype="str"))
 
 
 def _quarantine(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from hfcore.data_in.drop import Drop
@@ -28,6 +29,8 @@ def join_drop(
         _stop_same_keys(drop, table)
     _check_references(drop)
     if "payments" in drop.tables:
+        encoded = drop.tables["payments"].astype({"household_id": "category"})
+        drop.tables["payments"] = encoded
         _look_at_payments(drop, municipality)
         drop.settle("payments", net_payments(drop.tables["payments"]))
         _look_for_gaps(drop, study, municipality)
@@ -117,9 +120,18 @@ def _look_at_payments(drop: Drop, municipality: Municipality) -> None:
 
 def net_payments(payments: pd.DataFrame) -> pd.DataFrame:
     """One row a household and month: the sum of its payments and corrections, never clipped."""
-    cents = payments.assign(amount_sek=(payments["amount_sek"] * 100).round())
-    net = cents.groupby(["household_id", "month"], as_index=False, sort=True)["amount_sek"].sum()
-    return net.assign(amount_sek=net["amount_sek"] / 100)
+    households, ids = pd.factorize(payments["household_id"], sort=True)
+    numbers, months = pd.factorize(payments["month"], sort=True)
+    width = max(len(months), 1)
+    cells, places = np.unique(households * width + numbers, return_inverse=True)
+    cents = (payments["amount_sek"] * 100).round()
+    return pd.DataFrame(
+        {
+            "household_id": pd.Series(ids, dtype="str").take(cells // width).array,
+            "month": months.take(cells % width),
+            "amount_sek": np.bincount(places, cents, len(cells)) / 100,
+        }
+    )
 
 
 def _look_for_gaps(drop: Drop, study: Study, municipality: Municipality) -> None:

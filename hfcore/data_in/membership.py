@@ -103,7 +103,8 @@ def _join_households(drop: Drop, same: dict[str, str]) -> None:
     drop.stop("households", "W-HOUSEHOLD", households.loc[households["household_id"].isin(same)])
     for name, rows in drop.tables.items():
         if "household_id" in TABLES[name].columns:
-            joined = rows["household_id"].map(same).astype("str").fillna(rows["household_id"])
+            ids = rows["household_id"].astype("str")
+            joined = ids.map(same).astype("str").fillna(ids)
             drop.tables[name] = rows.assign(household_id=joined)
 
 

@@ -91,8 +91,9 @@ def _units(texts: list[TextTable], source: Source, study: Study) -> pd.DataFrame
     columns = [*names.values(), "_file", "_row"]
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     rows = rows.assign(**{field: rows[field].astype("str").str.strip() for field in names.values()})
-    first = normal_ids(rows["applicant"], None, study.cutoff)["id"]
-    second = normal_ids(rows["co_applicant"].replace("", None), None, study.cutoff)["id"]
+    first = normal_ids(rows["applicant"], None, study.cutoff)["id"].astype("str")
+    co_applicant = rows["co_applicant"].replace("", None)
+    second = normal_ids(co_applicant, None, study.cutoff)["id"].astype("str")
     adults = [
         frozenset(each for each in pair if isinstance(each, str))
         for pair in zip(first, second, strict=True)

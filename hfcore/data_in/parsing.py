@@ -47,18 +47,35 @@ def parse_numbers(texts: pd.Series, decimal: str = ",") -> Parsed:
     mark = re.escape(decimal)
     digits = rf"(?:[0-9]{{1,3}}(?:[{_BLANKS}][0-9]{{3}})+|[0-9]+)(?:{mark}[0-9]+)?"
     pattern = rf"^(?:[-+{_MINUS}]?[{_BLANKS}]?{digits}|{digits}[-{_MINUS}]|\({digits}\))$"
-    array = pa.array(texts, pa.large_string())
+    array = _in_one_piece(texts)
     fits = pc.match_substring_regex(array, pattern)
-    bare = pc.replace_substring_regex(array, rf"[-+{_MINUS}(){_BLANKS}]", "")
+    bare = array
+    # One mark after the other, and only those that occur: far quicker than a pattern of all.
+    for mark in _occurring(f"-+{_MINUS}(){_BLANKS}", array):
+        bare = pc.replace_substring(bare, mark, "")
     bare = pc.if_else(fits, pc.replace_substring(bare, decimal, "."), None)
     numbers = pc.cast(bare, pa.float64())
-    is_negative = pc.and_(fits, pc.match_substring_regex(array, rf"[-{_MINUS}(]"))
+    is_negative = pa.scalar(False)
+    if _occurring(f"-{_MINUS}(", array):
+        is_negative = pc.and_(fits, pc.match_substring_regex(array, rf"[-{_MINUS}(]"))
     odd = pc.and_not(is_negative, pc.starts_with(array, "-"))
     values = pc.if_else(is_negative, pc.negate(numbers), numbers)
     return Parsed(
         pd.Series(values.to_numpy(zero_copy_only=False), texts.index, dtype="float64"),
         {"W-NUMBER": pd.Series(_truth(odd), texts.index)},
     )
+
+
+def _in_one_piece(texts: pd.Series) -> pa.Array:
+    array = pa.array(texts, pa.large_string())
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _occurring(marks: str, texts: pa.Array) -> list[str]:
+    """The marks that may be in the texts, as far as a count of their bytes can tell."""
+    data = texts.buffers()[2]
+    found = set(np.flatnonzero(np.bincount(np.frombuffer(data or b"", dtype="uint8"))))
+    return [mark for mark in marks if found.issuperset(mark.encode())]
 
 
 def _truth(marks: pa.Array) -> np.ndarray:
@@ -101,7 +118,8 @@ def parse_months(texts: pd.Series, form: str = "") -> Parsed:
     [1, 1]
     """
     days = parse_days(texts, form)
-    months = _strict(texts.where(texts.str.fullmatch(_ISO_MONTH)), "%Y-%m")
+    is_month = texts.str.fullmatch(_ISO_MONTH) & days.values.isna()
+    months = _strict(texts.where(is_month), "%Y-%m")
     values = days.values.fillna(months)
     first = values - pd.to_timedelta(values.dt.day - 1, unit="D")
     return Parsed(first.astype("datetime64[s]"), days.warnings)
@@ -109,6 +127,8 @@ def parse_months(texts: pd.Series, form: str = "") -> Parsed:
 
 def _strict(texts: pd.Series, form: str) -> pd.Series:
     """Days read by a form and no other: written back they give the same text (zeros aside)."""
+    if texts.isna().all():
+        return pd.Series(pd.NaT, texts.index, dtype="datetime64[s]")
     days = pd.to_datetime(texts, format=form, errors="coerce", exact=True)
     if days.dt.tz is not None:
         return pd.Series(pd.NaT, texts.index, dtype="datetime64[s]")

@@ -93,7 +93,8 @@ class Shelf:
 
 
 def _typed(rows: pd.DataFrame, table: str) -> pd.DataFrame:
-    kinds = {name: kind.kind for name, kind in TABLES[table].columns.items() if name in rows}
+    columns = {name: kind.kind for name, kind in TABLES[table].columns.items() if name in rows}
+    kinds = {name: kind for name, kind in columns.items() if kind != "id"}
     lists = {
         name: rows[name].map(list, na_action="ignore") for name, k in kinds.items() if k == "list"
     }
