@@ -1,9 +1,10 @@
 """How long does the comparison take? Matching and the effect on very many candidates.
 
 Run from the repository's root: `python benchmarks/bench_support.py` (2,000 participants against
-1,000,000 household-months, one core, some minutes). Beside it stand the same greedy matching as a
-plain pandas loop, timed on the first participants and stretched to all, and R's MatchIt on the
-same rows where R has it (4.5.1 as Debian ships it ignores calipers: compare its time only).
+1,000,000 household-months, one core, some minutes). It prints the steps and writes
+benchmarks/support_speed.md. Beside them stand the same matching and the same change of payments as
+plain pandas loops, timed on the first rows and stretched to all, and R's MatchIt on the same rows
+where R has it (4.5.1 as Debian ships it ignores calipers: compare its time only).
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ PLACE = Municipality(
 )
 NAMES = ("months_on_support", "adults", "children", "applicant_age", "applicant_is_woman")
 LOOPED = 20
+SPANS = ((1, 12), (-12, -1))
+HERE = Path(__file__).parent
 
 
 def build(participants: int, candidates: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -82,11 +85,19 @@ def timed(name: str, step: Callable, rows: list[dict[str, object]]) -> object:
     """Run a step and note its seconds and the peak of memory so far."""
     before = time.perf_counter()
     found = step()
-    seconds = time.perf_counter() - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    rows.append({"step": name, "seconds": round(seconds, 2), "peak_gb": round(peak, 2)})
-    print(f"{name:<58} {seconds:>9.2f} s {peak:>6.2f} GB", flush=True)
+    note(name, time.perf_counter() - before, peak_gb(), rows)
     return found
+
+
+def peak_gb() -> float:
+    """The most memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def note(name: str, seconds: float, peak: float, rows: list[dict[str, object]]) -> None:
+    """Keep a line of the table and print it."""
+    rows.append({"step": name, "seconds": f"{seconds:,.1f}", "peak, GB": f"{peak:.2f}"})
+    print(f"{name:<62} {seconds:>9.2f} s {peak:>6.2f} GB", flush=True)
 
 
 def loop_matching(units: pd.DataFrame, odds: np.ndarray, caliper: float, count: int) -> int:
@@ -104,19 +115,45 @@ def loop_matching(units: pd.DataFrame, odds: np.ndarray, caliper: float, count: 
     return len(used)
 
 
-def r_matching(units: pd.DataFrame, x: pd.DataFrame) -> float | None:
-    """Seconds of MatchIt, greedy with a caliper and exact start month; None without MatchIt."""
+def loop_changes(units: pd.DataFrame, payments: pd.DataFrame, count: int) -> list[float]:
+    """The plain way: for each row, filter its payments and take the two means."""
+    found = []
+    for _, each in units.head(count).iterrows():
+        own = payments.loc[payments["household_id"].eq(each["household_id"])]
+        start = each["start_month"]
+        month = 12 * (own["month"].dt.year - start.year) + own["month"].dt.month - start.month
+        after, before = (own.loc[month.between(*ends), "amount_sek"] for ends in SPANS)
+        found.append(after.mean() - before.mean())
+    return found
+
+
+def stretched(step: Callable, factor: float) -> float:
+    """Seconds of a step, times a factor."""
+    before = time.perf_counter()
+    step()
+    return (time.perf_counter() - before) * factor
+
+
+def r_matching(units: pd.DataFrame, x: pd.DataFrame, change: np.ndarray) -> list[float]:
+    """MatchIt, greedy with a caliper and exact start month: its seconds, those of the effect of its
+    pairs with clustered errors, and its peak of GB; nothing without MatchIt and sandwich."""
     rscript = shutil.which("Rscript")
     if rscript is None:
-        return None
+        return []
     script = (
-        "if (!requireNamespace('MatchIt', quietly = TRUE)) quit(status = 9);"
+        "for (p in c('MatchIt', 'sandwich'))"
+        " if (!requireNamespace(p, quietly = TRUE)) quit(status = 9);"
         "d <- read.csv(commandArgs(TRUE)[1]);"
-        "f <- reformulate(setdiff(names(d), c('t', 's')), 't');"
-        "s <- system.time(MatchIt::matchit(f, d, method = 'nearest', distance = 'glm',"
-        " link = 'linear.logit', caliper = .2, exact = ~ s)); cat(s[['elapsed']])"
+        "f <- reformulate(setdiff(names(d), c('t', 's', 'change')), 't');"
+        "s <- system.time(m <- MatchIt::matchit(f, d, method = 'nearest', distance = 'glm',"
+        " link = 'linear.logit', caliper = .2, exact = ~ s));"
+        "e <- system.time({k <- MatchIt::match.data(m); l <- lm(change ~ t, k, weights = weights);"
+        " v <- sandwich::vcovCL(l, k$subclass[!is.na(k$change)])});"
+        "h <- grep('VmHWM', readLines('/proc/self/status'), value = TRUE);"
+        "cat(s[['elapsed']], e[['elapsed']], as.numeric(gsub('[^0-9]', '', h)) / 1e6)"
     )
     table = x.assign(
+        change=change,
         t=units["group"].eq("participant").astype(int).to_numpy(),
         s=units["start_month"].dt.strftime("%Y%m").to_numpy(),
     )
@@ -126,7 +163,7 @@ def r_matching(units: pd.DataFrame, x: pd.DataFrame) -> float | None:
         done = subprocess.run(
             [rscript, "-e", script, str(path)], capture_output=True, text=True, check=False
         )
-    return float(done.stdout.split()[-1]) if done.returncode == 0 else None
+    return [float(each) for each in done.stdout.split()[-3:]] if done.returncode == 0 else []
 
 
 def main() -> None:
@@ -185,13 +222,39 @@ def main() -> None:
         lambda: adjusted_difference(change[kept], treated[kept], x.to_numpy()[kept], ids[kept]),
         rows,
     )
-    before = time.perf_counter()
-    loop_matching(units, odds, caliper, LOOPED)
-    stretched = (time.perf_counter() - before) * options.participants / LOOPED
-    print(f"{'plain pandas loop, stretched from ' + str(LOOPED):<58} {stretched:>9.0f} s")
-    seconds = r_matching(units, x)
-    shown = "not installed" if seconds is None else f"{seconds:>9.1f} s"
-    print(f"{'R MatchIt, score and matching':<58} {shown}")
+    for name, seconds in plainly(units, odds, caliper, payments).items():
+        note(name, seconds, peak_gb(), rows)
+    *in_r, peak = r_matching(units, x, change) or [0.0]
+    names = ("R MatchIt, score and matching", "R, effect of its pairs, clustered errors")
+    for name, seconds in zip(names, in_r, strict=False):
+        note(name, seconds, peak, rows)
+    write(rows, options.participants, int((~treated).sum()))
+
+
+def plainly(
+    units: pd.DataFrame, odds: np.ndarray, caliper: float, payments: pd.DataFrame
+) -> dict[str, float]:
+    """Seconds of plain loops, stretched to all rows."""
+    participants = int(units["group"].eq("participant").sum())
+    plain = {
+        "matching": (lambda: loop_matching(units, odds, caliper, LOOPED), participants),
+        "change over months 1-12 of every row": (
+            lambda: loop_changes(units, payments, LOOPED),
+            len(units),
+        ),
+    }
+    return {
+        f"plain pandas loop, {name}, stretched from {LOOPED} rows": stretched(step, size / LOOPED)
+        for name, (step, size) in plain.items()
+    }
+
+
+def write(rows: list[dict[str, object]], participants: int, candidates: int) -> None:
+    """The table for readers."""
+    lines = ["| step | seconds | peak of memory so far, GB |", "|---|---|---|"]
+    lines += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows]
+    head = f"# Matching and effect: {participants:,} participants, {candidates:,} household-months"
+    (HERE / "support_speed.md").write_text("\n".join([head, "", *lines, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

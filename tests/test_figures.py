@@ -282,6 +282,25 @@ def test_balance_is_shown_without_sign_between_its_lines():
     assert uprights == [0.1, 0.25]
 
 
+def test_the_outer_line_stands_for_few_households_alone():
+    for participants, lines in ((49, [0.1, 0.25]), (50, [0.1])):
+        ax = figures.plot_balance(balance().assign(n_events=participants), "en")
+        uprights = [each.get_xdata()[0] for each in ax.lines if each.get_linestyle() == ":"]
+        assert uprights == lines
+
+
+def test_variants_that_tell_rows_apart_are_named_alone():
+    rows = choices().assign(method=["one", "two", "three"])
+    labels = figures.plot_specifications(rows, "en").get_yticklabels()
+    assert [each.get_text() for each in labels] == ["main definition", "unadjusted"]
+
+
+def test_the_second_year_is_told_as_a_range():
+    said = " ".join(words(figures.plot_support_effect(effects(), "en")))
+    assert "−1,300 kr" in said
+    assert "−1,900 to −500 kr" in said and "−1,200 kr" not in said
+
+
 def test_colours_differ_in_grey():
     def grey(colour):
         red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import UsageError
-from hfcore.metrics.price_index import in_fixed_prices, price_factor, price_source
+from hfcore.metrics.price_index import (
+    in_fixed_prices,
+    known_in_fixed_prices,
+    price_factor,
+    price_source,
+)
 from tests.support_cases import cohort_of, panel_of
 
 # Yearly means as Statistics Sweden prints them, another road than the months of the file.
@@ -41,6 +46,15 @@ def test_unknown_amounts_may_lie_outside_the_index():
     cohort = cohort_of(["participant"], start="1990-01-01")
     panel = panel_of(cohort, np.array([[np.nan, np.nan]]), first=0)
     assert in_fixed_prices(panel, cohort, 2021)["amount_sek"].isna().all()
+
+
+def test_amounts_outside_the_index_become_unknown_where_that_is_asked_for():
+    cohort = cohort_of(["participant"], start="1990-01-01")
+    panel = panel_of(cohort, np.array([[100.0, 0.0]]), first=0)
+    assert known_in_fixed_prices(panel, cohort, 2021)["amount_sek"].isna().all()
+    inside = cohort.assign(start_month=pd.Timestamp("2021-01-01"))
+    known = known_in_fixed_prices(panel, inside, 2021)
+    pd.testing.assert_frame_equal(known, in_fixed_prices(panel, inside, 2021))
 
 
 def test_a_month_outside_the_index_says_what_there_is():

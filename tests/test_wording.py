@@ -189,6 +189,30 @@ def test_no_payments_no_answer():
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "verb"), [("sv", "samvarierar med"), ("en", "goes together with")]
+)
+@pytest.mark.parametrize("value", [2, 3])
+def test_the_second_year_is_never_more_than_going_together(language, verb, value):
+    later = effect(-2400.0, -600.0, window="window=13-24")
+    said = headline(language, later, grade(value), window="window=13-24")
+    assert verb in said
+
+
+def test_the_second_year_of_a_lottery_may_be_told_as_its_doing():
+    later = effect(-2400.0, -600.0, window="window=13-24")
+    assert "led to" in headline("en", later, grade(5), window="window=13-24")
+
+
+@pytest.mark.parametrize(("language", "end"), [("sv", "spann"), ("en", "range")])
+def test_a_second_year_that_is_shown_comes_with_its_warning(language, end):
+    first, later = effect(-2400.0, -600.0), effect(-2400.0, -600.0, window="window=13-24")
+    plain = wording.limits(rows(participants(120), first), STUDY, language)
+    told = wording.limits(rows(participants(120), first, later), STUDY, language)
+    added = [each for each in told if each not in plain]
+    assert len(added) == 1 and end in added[0]
+
+
 def test_a_level_given_lowers_the_verb_and_never_raises_it():
     parts = (effect(-3100, -900), grade(3))
     assert "samvarierar" in headline("sv", *parts, level="covaries")
@@ -323,7 +347,7 @@ def test_what_it_cannot_tell(n, says_few):
 def test_notices_tell_simulation_protection_and_prices():
     said = wording.notices(STUDY, "en")
     assert said[0] == "The data are simulated: no real households are included."
-    assert "small random number" in said[1] and "2021 prices" in said[2]
+    assert "small random number" in said[1] and "in current prices" in said[2]
     real = Study("s", STUDY.title, False, STUDY.cutoff, 2021, (PLACE,))
     assert len(wording.notices(real, "sv")) == 2
 

@@ -24,8 +24,7 @@ from hfcore.figures.drawing import (
 )
 from hfcore.pages.formats import label, quantity, subgroup_label
 from hfcore.pages.texts import text
-
-BALANCE_LINES = (0.1, 0.25)
+from hfcore.statistics.balancing import SMALL_SAMPLE, balance_limit
 
 
 @styled
@@ -150,14 +149,16 @@ def plot_specifications(rows: pd.DataFrame, language: str = "sv", ax: Axes | Non
 
     Parameters
     ----------
-    rows : rows that differ by variant, method or subgroup; the variant ``default`` is the main one.
+    rows : rows that differ by variant, else by method or subgroup too; the variant ``default`` is
+        the main one.
     """
     rows = rows.loc[rows["unit"].eq(rows["unit"].mode().iloc[0])]
     ax = row_axes(ax, len(rows))
-    varying = [c for c in ("variant", "method", "subgroup") if rows[c].nunique() > 1] or ["variant"]
+    varying = ["variant"]
+    if rows["variant"].duplicated().any():
+        varying = [c for c in ("variant", "method", "subgroup") if rows[c].nunique() > 1] or varying
     names = [_choice(row, varying, language) for _, row in rows.iterrows()]
-    is_main = rows["variant"].eq("default") & rows["metric"].ne("support_effect_sensitivity")
-    draw_dots(ax, rows, names, language, is_main)
+    draw_dots(ax, rows, names, language, rows["variant"].eq("default"))
     above = mark_zero(ax, rows, language)
     return title(ax, label("metrics", rows["metric"].iloc[0], language), above)
 
@@ -178,40 +179,33 @@ def plot_balance(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = Non
     Parameters
     ----------
     rows : ``balance`` rows: standardised mean differences by covariate, group control (before)
-        and comparison (after). Lines at 0.1 and 0.25.
+        and comparison (after). A line at 0.1 and, under 50 participants, where chance alone
+        exceeds it, at 0.25.
     """
     shown = rows.loc[rows["metric"].eq("balance")]
     covariates = list(dict.fromkeys(shown["subgroup"]))
     ax = row_axes(ax, len(covariates))
-    firsts: list[tuple[float, str, str]] = []
     for group, filled in (("control", False), ("comparison", True)):
         style = GROUP_STYLE["participant" if filled else "control"]
         dots = shown.loc[shown["group"].eq(group)].set_index("subgroup")["estimate"].abs()
         heights = np.arange(len(covariates))
         x = dots.reindex(covariates).to_numpy(dtype="float64")
         face = style["color"] if filled else "white"
-        ax.plot(
-            x, heights, style["marker"], color=style["color"], markerfacecolor=face, markersize=7
-        )
-        firsts.append((x[0], label("groups", group, language), style["color"]))
-    _name_dots(ax, firsts)
-    for line in BALANCE_LINES:
+        look = {"color": style["color"], "markerfacecolor": face, "markersize": 7}
+        name = label("groups", group, language)
+        ax.plot(x, heights, style["marker"], **look, clip_on=False, zorder=3, label=name)
+    place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    ax.legend(**place, ncols=2, frameon=False, fontsize=9, handletextpad=0.3)
+    limit = balance_limit(int(shown["n_events"].fillna(0).max() if len(shown) else 0))
+    for line in dict.fromkeys((balance_limit(SMALL_SAMPLE), limit)):
         ax.axvline(line, color=GREY, linewidth=0.9, linestyle=":")
     ax.set_yticks(range(len(covariates)), [subgroup_label(each, language) for each in covariates])
-    ax.set_ylim(len(covariates) - 0.4, -1.0)
-    ax.set_xlim(left=0)
+    ax.set_ylim(len(covariates) - 0.4, -0.6)
+    ax.set_xlim(0, max(ax.get_xlim()[1], 1.1 * limit))
     value_axis(ax, "ratio", language)
     ax.xaxis.set_major_formatter(lambda value, _: quantity(value, "ratio", language))
     ax.set_xlabel(text("axes", "difference_in_sd", language))
     return title(ax, label("metrics", "balance", language))
-
-
-def _name_dots(ax: Axes, firsts: list[tuple[float, str, str]]) -> None:
-    """Each group's name above its dot in the top row, away from the other's."""
-    known = sorted(each for each in firsts if not np.isnan(each[0]))
-    sides = ("right", "left") if len(known) == 2 else ("center",)
-    for (x, word, colour), side in zip(known, sides, strict=False):
-        ax.text(x, -0.4, word, color=colour, ha=side, va="bottom", fontsize=9)
 
 
 @styled

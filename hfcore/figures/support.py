@@ -20,8 +20,11 @@ from hfcore.figures.drawing import (
     styled,
     title,
 )
-from hfcore.pages.formats import label, money, subgroup_label
+from hfcore.pages.formats import label, money, span, subgroup_label
 from hfcore.pages.texts import text
+
+# No estimator is safe in later months: there a range is told and no point (METHODS.md).
+MONTHS_WITH_POINT = 12
 
 
 def _gaps(rows: pd.DataFrame) -> pd.DataFrame:
@@ -71,12 +74,13 @@ def _support_axes(ax: Axes, rows: pd.DataFrame, language: str) -> None:
 
 @styled
 def plot_support_effect(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = None) -> Axes:
-    """The difference in support by month (thin, description) and over the windows (thick).
+    """The difference in support by month (thin, description) and over the windows (boxes).
 
     Parameters
     ----------
     rows : ``support_effect`` rows: by month, and ``window=…`` rows, drawn over their months with
-        their intervals as boxes. A window that overlaps an earlier row's window is left out.
+        their intervals as boxes. A window that overlaps an earlier row's window is left out. The
+        first year has its estimate as a thick line; a later window is told as a range alone.
     """
     ax = new_axes(ax)
     effects = rows.loc[rows["metric"].eq("support_effect") & rows["estimate"].notna()]
@@ -118,11 +122,13 @@ def _draw_window(ax: Axes, first: int, last: int, row: pd.Series, language: str)
     colour = PALETTE[0] if is_told else GREY
     ends = [first - 0.4, last + 0.4]
     ax.fill_between(ends, row["ci_low"], row["ci_high"], color=colour, alpha=0.18, linewidth=0)
-    if is_told:
+    is_point = is_told and last <= MONTHS_WITH_POINT
+    if is_point:
         ax.hlines(row["estimate"], *ends, color=colour, linewidth=3)
-    answer = (
-        money(row["estimate"], language) if is_told else text("axes", "too_few_answer", language)
-    )
+    answer = text("axes", "too_few_answer", language)
+    if is_told:
+        range_words = span(row["ci_low"], row["ci_high"], row["unit"], language)
+        answer = money(row["estimate"], language) if is_point else range_words
     words = f"{subgroup_label(row['subgroup'], language)}\n{answer}"
     look = {"color": colour, "fontsize": 9, "fontweight": "bold", "linespacing": 1.3}
     place = ax.get_xaxis_transform()

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from hfcore.metrics.changes import WINDOWS
 from hfcore.schema import build_results, require_columns
 from hfcore.statistics.pooling import pool_effects
 from hfcore.study import Study
@@ -42,7 +43,8 @@ def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
     require_columns(effects, (*_NEEDED, "n_events", "key_n", "key_events"), "effects")
     windows = effects.loc[effects["metric"].eq("support_effect") & effects["subgroup"].ne("")]
     windows = windows.loc[windows["variant"].eq("default")]
-    names = windows["subgroup"].drop_duplicates().sort_values()
+    present = set(windows["subgroup"])
+    names = [each for each in map("window={}".format, WINDOWS) if each in present]
     rows = [_pooled_row(windows.loc[windows["subgroup"].eq(name)], name, study) for name in names]
     return build_results(
         pd.DataFrame(rows, columns=list(_EMPTY)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hfcore.errors import UsageError
@@ -49,7 +50,7 @@ def price_factor(months: pd.Series, price_year: int) -> pd.Series:
         first, last = (f"{each // 12}-{each % 12 + 1:02d}" for each in series.index[[0, -1]])
         raise UsageError(
             f"The price index reaches from {first} to {last}: choose a whole price year within "
-            f"it, or add the later months to hfcore/{FILE.name}."
+            f"it, or add the later months to hfcore/metrics/{FILE.name}."
         )
     return year.mean() / running.map(series).astype("float64")
 
@@ -78,3 +79,13 @@ def in_fixed_prices(panel: pd.DataFrame, cohort: pd.DataFrame, price_year: int) 
     dates = pd.Series(pd.to_datetime([f"{each // 12}-{each % 12 + 1:02d}-01" for each in distinct]))
     factors = dict(zip(distinct, price_factor(dates, price_year), strict=True))
     return panel.assign(amount_sek=panel["amount_sek"] * running.map(factors).astype("float64"))
+
+
+def known_in_fixed_prices(
+    panel: pd.DataFrame, cohort: pd.DataFrame, price_year: int
+) -> pd.DataFrame:
+    """``in_fixed_prices``, with every amount unknown where the index does not reach."""
+    try:
+        return in_fixed_prices(panel, cohort, price_year)
+    except UsageError:
+        return panel.assign(amount_sek=np.nan)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hfcore.errors import MetricInputError, UsageError
+from hfcore.errors import MetricInputError
 from hfcore.metrics.alternatives import (
     ESTIMATORS,
     NONE,
@@ -23,13 +23,14 @@ from hfcore.metrics.alternatives import (
     without_the_extreme,
 )
 from hfcore.metrics.changes import PLACEBO_WINDOWS, WINDOWS, contrast_row, without_departed
-from hfcore.metrics.price_index import in_fixed_prices
+from hfcore.metrics.price_index import known_in_fixed_prices
 from hfcore.schema import build_results
 from hfcore.statistics.unmeasured import e_value_of_difference, tipping_gamma
 from hfcore.study import Study
 
 WINSOR_SEK = 25_000.0
 TRIM_SHARE = 0.025
+ENDS = ("lowest", "highest")
 
 
 def support_effect_sensitivity(
@@ -105,21 +106,13 @@ def _altered(
     panels = {
         "with_moves": panel,
         "winsorised": known.assign(amount_sek=known["amount_sek"].clip(upper=WINSOR_SEK)),
-        "fixed_prices": _in_fixed_prices(known, cohort, study),
+        "fixed_prices": known_in_fixed_prices(known, cohort, study.price_year),
     }
     samples = {
         name: build_sample(each, cohort, study, WINDOWS[window]) for name, each in panels.items()
     }
     samples["trimmed"] = _trimmed(build_sample(known, cohort, study, WINDOWS[window]))
     return [_row(name, default(own), own, study) for name, own in samples.items()]
-
-
-def _in_fixed_prices(panel: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The panel in the prices of the study's year; all unknown where the index does not reach."""
-    try:
-        return in_fixed_prices(panel, cohort, study.price_year)
-    except UsageError:
-        return panel.assign(amount_sek=np.nan)
 
 
 def _trimmed(sample: Sample) -> Sample:
@@ -132,15 +125,15 @@ def _trimmed(sample: Sample) -> Sample:
 
 def _left_out(sample: Sample, study: Study) -> list[dict[str, object]]:
     """Each household left out in turn, and the order of matching: lowest and highest."""
-    samples = without_the_extreme(sample)
-    orders = order_range(sample, study.definitions.seed)
+    samples = without_the_extreme(sample) or (sample, sample)
+    has_samples = samples[0] is not sample
     rows = []
-    for place, name in enumerate(("lowest", "highest")):
-        own = samples[place] if samples else sample
-        left = default(own) if samples else (NONE, "leave_one_out")
+    for name, own in zip(ENDS, samples, strict=True):
+        left = default(own) if has_samples else (NONE, "leave_one_out")
         rows.append(_row(f"leave_one_out_{name}", left, own, study))
-        rows.append(_pairs_row(f"matched_order_{name}", orders[place], study))
-    return rows
+    orders = order_range(sample, study.definitions.seed)
+    pairs = zip(ENDS, orders, strict=True)
+    return rows + [_pairs_row(f"matched_order_{name}", each, study) for name, each in pairs]
 
 
 def _placebos(known: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> list[dict[str, object]]:

@@ -8,6 +8,9 @@ from hfcore.metrics import design_grade
 
 LEVELS = design_grade.VERBS[::-1]
 FIRST_WINDOW = "window=1-12"
+LATER_WINDOW = "window=13-24"
+
+CHANCE_GRADE = 4
 
 
 def rows_of(protected: pd.DataFrame, metric: str, **where: object) -> pd.DataFrame:
@@ -47,13 +50,17 @@ def verb_level(protected: pd.DataFrame, window: str = FIRST_WINDOW) -> str:
     """How much the report may claim of the effect on support.
 
     ``unseen`` where the effect is hidden, too few or its interval reaches 0; else by the grade of
-    the design: 4 and 5 ``led_to``, 3 ``suggests``, below or unknown ``covaries``.
+    the design: 4 and 5 ``led_to``, 3 ``suggests``, below or unknown ``covaries``. Months 13–24
+    are never more than ``covaries`` unless households were assigned by chance: no estimator is
+    safe there.
     """
     effect = one_row(protected, "support_effect", subgroup=window)
     if not is_shown(effect):
         return "unseen"
     row = one_row(protected, "design_grade")
     grade = row["estimate"] if is_shown(row) else 1
+    if window == LATER_WINDOW and grade < CHANCE_GRADE:
+        grade = 1
     return design_grade.verb_level(grade, effect["ci_low"], effect["ci_high"], effect["status"])
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hfcore.pages.answers import (
     FIRST_WINDOW,
+    LATER_WINDOW,
     LEVELS,
     households,
     is_shown,
@@ -212,6 +213,8 @@ def limits(protected: pd.DataFrame, study: Study, language: str) -> list[str]:
     """What the figures cannot tell, as sentences."""
     n = households(protected)
     keys = ["not_randomised", "peak", "support_is_not_welfare"]
+    later = one_row(protected, "support_effect", subgroup=LATER_WINDOW)
+    keys += ["second_year"] if is_shown(later) else []
     keys += ["few_households"] if n is None or n < FEW_HOUSEHOLDS else []
     found = [text("limits", key, language) for key in keys]
     return [*found, text("limits", "after_cutoff", language, cutoff=day(study.cutoff, language))]
@@ -235,7 +238,7 @@ def pooled_name(language: str) -> str:
 def notices(study: Study, language: str) -> list[str]:
     """What stands on every public page: simulated data, changed counts, price year."""
     found = [text("notices", "disclosure", language)]
-    found += [text("notices", "prices", language, year=study.price_year)]
+    found += [text("notices", "prices", language)]
     return ([text("notices", "simulated", language)] if study.is_simulated else []) + found
 
 

@@ -42,13 +42,31 @@ INTAKE_ENDS_DAYS = 60
 
 
 @dataclass(frozen=True)
+class Course:
+    """The households of one municipality and their payments, without and with the programme.
+
+    ``participants`` and ``controls`` have one row a household, in the order of ``panel`` and
+    ``controls_panel``. ``responds`` marks participants whom the programme helps, ``departed``
+    holds the months from start to a move or death (null for all others), ``process`` the
+    parameters with those that were conditioned on figures.
+    """
+
+    participants: pd.DataFrame
+    controls: pd.DataFrame
+    panel: Panel
+    controls_panel: Panel
+    responds: np.ndarray
+    departed: np.ndarray
+    process: Process
+
+
+@dataclass(frozen=True)
 class Simulated:
     """What one municipality's files are written from, and what nobody could know but for truth.
 
     ``households`` has the columns of the table plus ``payment_row``, the household's row in the
-    panels joined (participants first). ``responds`` marks participants whom the programme helps,
-    ``departed`` holds the months from start to a move or death (null for all others), ``process``
-    the parameters with those that were conditioned on figures.
+    panels joined (participants first); ``responds``, ``departed`` and ``process`` are those of
+    ``Course``.
     """
 
     households: pd.DataFrame
@@ -66,18 +84,39 @@ def simulate_place(
     design: Design, place: Place, seed: int, position: int = 0, step: int = 1
 ) -> Simulated:
     """Simulate a municipality; ``position`` and ``step`` keep personal numbers apart."""
+    draw, cutoff = _drawing(design, place, seed), np.datetime64(design.cutoff, "D")
+    course = simulate_course(design, place, seed)
+    households = _describe(draw("registers"), course.participants, course.controls, place)
+    persons = build_persons(draw("persons"), households, position, step)
+    return Simulated(
+        households,
+        persons,
+        _plans(draw, households, persons, place, cutoff),
+        course.panel,
+        course.controls_panel,
+        course.responds,
+        course.departed,
+        course.process,
+        None if place.margins or place.flow else _incidence(course.participants, design.process),
+    )
 
-    def draw(topic: str) -> np.random.Generator:
-        return stream(seed, design.name, str(place.draw), place.municipality.code, topic)
 
-    process, cutoff = design.process, np.datetime64(design.cutoff, "D")
+def simulate_course(design: Design, place: Place, seed: int, usual_exits: bool = False) -> Course:
+    """The households and payments of a municipality, without its people and plans.
+
+    ``usual_exits`` as for ``participant_panel``.
+    """
+    draw, cutoff = _drawing(design, place, seed), np.datetime64(design.cutoff, "D")
+    process = design.process
     candidates = draw_candidates(draw("candidates"), _starts(draw("starts"), place), process)
     participants, _ = select_groups(draw("selection"), candidates, process)
     participants = _close(draw, participants, place, process, cutoff)
     if place.flow:
         process = replace(process, need_sek=_flow_need(draw, participants, place, process))
     months = _months(place)
-    panel, responds = participant_panel(draw, participants, months, process, design.effect_sek)
+    panel, responds = participant_panel(
+        draw, participants, months, process, design.effect_sek, usual_exits
+    )
 
     def take_controls(weight: float) -> tuple[pd.DataFrame, Panel]:
         _, controls = select_groups(draw("selection"), candidates, process, weight)
@@ -90,19 +129,18 @@ def simulate_place(
             lambda trial: naive_difference(panel, take_controls(trial)[1]), place.margins.naive_sek
         )
     controls, controls_panel = take_controls(weight)
-    households = _describe(draw("registers"), participants, controls, place)
-    persons = build_persons(draw("persons"), households, position, step)
-    return Simulated(
-        households,
-        persons,
-        _plans(draw, households, persons, place, cutoff),
-        panel,
-        controls_panel,
-        responds,
-        _departures(participants),
-        replace(process, control_permanent=weight),
-        None if place.margins or place.flow else _incidence(participants, process),
-    )
+    departed = _departures(participants)
+    own = replace(process, control_permanent=weight)
+    return Course(participants, controls, panel, controls_panel, responds, departed, own)
+
+
+def _drawing(design: Design, place: Place, seed: int) -> Draw:
+    """Draws of one municipality by topic."""
+
+    def draw(topic: str) -> np.random.Generator:
+        return stream(seed, design.name, str(place.draw), place.municipality.code, topic)
+
+    return draw
 
 
 def _starts(rng: np.random.Generator, place: Place) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hfcore.simulated.places import Simulated
-from hfcore.simulated.programme import HORIZON, naive_difference
+from hfcore.simulated.programme import HORIZON, Panel, naive_difference
 
 WINDOWS = ((1, 12), (13, 24), (1, 24))
 
@@ -32,7 +32,7 @@ def place_truth(simulated: Simulated) -> dict[str, Any]:
         "control_permanent": _sek(simulated.process.control_permanent),
         "effect_by_month": [_of_month(simulated, gain, month) for month in range(1, HORIZON + 1)],
         "effect_observed": [_observed(simulated, gain, window) for window in WINDOWS],
-        "effect_complete": [_complete(simulated, gain, window) for window in WINDOWS],
+        "effect_complete": [_complete(simulated, window) for window in WINDOWS],
         "naive": {
             "window": _name((1, HORIZON)),
             "difference_sek": _sek(naive),
@@ -57,12 +57,22 @@ def _observed(simulated: Simulated, gain: np.ndarray, window: tuple[int, int]) -
     }
 
 
-def _complete(simulated: Simulated, gain: np.ndarray, window: tuple[int, int]) -> dict[str, Any]:
-    panel, length = simulated.participants, window[1] - window[0] + 1
-    has_left = panel.months_since_start() > simulated.departed[:, None]
+def whole_window_gains(panel: Panel, departed: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+    """What the programme changes, SEK a month, of each participant whose whole window is seen.
+
+    ``departed`` holds the months from start to a move or death, null for all others. The mean is
+    the effect that an estimate from whole windows aims at.
+    """
+    length = window[1] - window[0] + 1
+    has_left = panel.months_since_start() > departed[:, None]
     whole = (panel.within(*window) & ~has_left).sum(axis=1) == length
-    means = (gain * panel.within(*window)).sum(axis=1)[whole] / length
-    return {"window": _name(window), "effect_sek": _mean(means), "households": int(whole.sum())}
+    gain = (panel.received - panel.without) * panel.within(*window)
+    return gain.sum(axis=1)[whole] / length
+
+
+def _complete(simulated: Simulated, window: tuple[int, int]) -> dict[str, Any]:
+    means = whole_window_gains(simulated.participants, simulated.departed, window)
+    return {"window": _name(window), "effect_sek": _mean(means), "households": len(means)}
 
 
 def _name(window: tuple[int, int]) -> str:
