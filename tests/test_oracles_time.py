@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from hfcore.statistics import event_times, intervals, regression
+from hfcore.statistics.states import occupation
 
 ORACLES = Path(__file__).resolve().parents[2] / "shared" / "oracles"
 if not ORACLES.is_dir():
@@ -163,6 +164,20 @@ def test_log_rank_of_the_library(name):
     for each in case["expected"]["logrank_cause_specific"]:
         found = survdiff(time, frame[settings["cause"]].eq(each["cause"]).astype(int), group)
         assert found == pytest.approx((each["chisq"], each["p"]), rel=1e-6)
+
+
+def test_weighted_curves_with_robust_errors():
+    case = expected("weighted_unempdur")
+    frame, at = rows(case), [each["time"] for each in case["expected"]["km"]]
+    time, cause = (frame[case["settings"][name]].to_numpy()[:, None] for name in ("time", "cause"))
+    months = np.arange(time.max() + 1)
+    state = np.where(months >= time, cause, 0)
+    paths = np.where((months <= time) | (state > 0), state, -1)
+    found = occupation(np.column_stack([np.zeros(len(frame), int), paths]), 4, frame["w"])
+    for place, table in enumerate([case["expected"]["km"], *case["expected"]["cif"]]):
+        share = "cif" if place else "surv"
+        np.testing.assert_allclose(found.share[at, place], column(table, share), **TIGHT)
+        np.testing.assert_allclose(found.error[at, place], column(table, "se_robust"), **TIGHT)
 
 
 def test_wilson():
