@@ -1,9 +1,8 @@
 """Curves, shares and clustered shares against the shared reference cases, where they are present.
 
 Conventions where programs differ: R's median is the midpoint of a flat stretch, ours its left end;
-an interval is null where the share is 0 or 1. Not estimated here, and so not compared: Gray's test
-and the Fine–Gray model (no figure of the reports is a test or a hazard ratio). The log-rank test
-and the cause-specific Cox model are compared for the library that the methods page names.
+an interval is null where the share is 0 or 1. The log-rank test is compared for the library that
+the methods page names.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ import pandas as pd
 import pytest
 
 from hfcore.statistics import event_times, intervals, regression
+from hfcore.statistics.group_comparison import gray_test, pseudo_values
+from hfcore.statistics.states import occupation
 
 ORACLES = Path(__file__).resolve().parents[2] / "shared" / "oracles"
 if not ORACLES.is_dir():
@@ -163,6 +164,60 @@ def test_log_rank_of_the_library(name):
     for each in case["expected"]["logrank_cause_specific"]:
         found = survdiff(time, frame[settings["cause"]].eq(each["cause"]).astype(int), group)
         assert found == pytest.approx((each["chisq"], each["p"]), rel=1e-6)
+
+
+def test_weighted_curves_with_robust_errors():
+    case = expected("weighted_unempdur")
+    frame, at = rows(case), [each["time"] for each in case["expected"]["km"]]
+    time, cause = (frame[case["settings"][name]].to_numpy()[:, None] for name in ("time", "cause"))
+    months = np.arange(time.max() + 1)
+    state = np.where(months >= time, cause, 0)
+    paths = np.where((months <= time) | (state > 0), state, -1)
+    found = occupation(np.column_stack([np.zeros(len(frame), int), paths]), 4, frame["w"])
+    for place, table in enumerate([case["expected"]["km"], *case["expected"]["cif"]]):
+        share = "cif" if place else "surv"
+        np.testing.assert_allclose(found.share[at, place], column(table, share), **TIGHT)
+        np.testing.assert_allclose(found.error[at, place], column(table, "se_robust"), **TIGHT)
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_gray(name):
+    case = expected(name)
+    frame, settings = rows(case), case["settings"]
+    group = pd.factorize(frame[settings["group"]], sort=True)[0]
+    for each in case["expected"]["gray"]:
+        found = gray_test(
+            frame[settings["time"]], frame[settings["cause"]].astype(int), group, each["cause"]
+        )
+        numbers = (found.statistic, found.df, found.p_value)
+        assert numbers == pytest.approx((each["chisq"], each["df"], each["p"]), rel=1e-9)
+
+
+PSEUDO = {
+    "rmst": lambda counts: event_times.restricted_mean(counts, 36)[0],
+    "rmtl1": lambda counts: event_times.months_lost(counts, 36)[0][0],
+    "rmtl2": lambda counts: event_times.months_lost(counts, 36)[0][1],
+    "cif1": lambda counts: share_at(counts, 12)[0],
+    "cif2": lambda counts: share_at(counts, 12)[1],
+}
+
+
+def share_at(counts, month):
+    return event_times.at_times(counts, event_times.aalen_johansen(counts)[0], [month])[0]
+
+
+@pytest.mark.parametrize("name", PSEUDO)
+def test_pseudo_values_and_their_regression(name):
+    case = expected("pseudo_bmt35")
+    frame, wanted = rows(case), case["expected"][name]
+    values = pseudo_values(frame["ftime"], frame["status"], 2, PSEUDO[name])
+    np.testing.assert_allclose(values[:5], wanted["first5"], rtol=0, atol=1e-9)
+    assert values.mean() == pytest.approx(wanted["mean"], abs=1e-9)
+    found = regression.adjusted_difference(
+        values, frame["dis"].eq(1).to_numpy(), np.empty((len(frame), 0))
+    )
+    numbers = (found.estimate, found.standard_error)
+    assert numbers == pytest.approx((wanted["coef_group"], wanted["se_HC2"]), abs=1e-9)
 
 
 def test_wilson():

@@ -177,6 +177,10 @@ def test_cluster_robust_difference_agrees_with_r():
     assert found == pytest.approx(wanted, abs=1e-8)
 
 
+# power.prop.test(n = 40, p1 = .5, power = .8)$p2 - .5 in R 4.2.2, and with n = 20.
+DETECTABLE = [(40, 0.2949100071), (20, 0.3950582098)]
+
+
 # Properties and edges
 
 METRICS = [
@@ -184,6 +188,7 @@ METRICS = [
     planning.plan_closer_to_work,
     planning.plan_transitions,
     planning.plan_flow,
+    planning.detectable_plans,
 ]
 
 
@@ -228,6 +233,25 @@ def test_two_alike_adults_count_as_one():
     ones = pick(single, metric="plan_changed", variant="default", group="participant", month=6)
     assert pairs["n"].item() == 2 * ones["n"].item()
     assert pairs["ci_low"].item() == pytest.approx(ones["ci_low"].item())
+
+
+@pytest.mark.parametrize(("adults", "difference"), DETECTABLE)
+def test_what_so_few_adults_can_show_agrees_with_r(adults, difference):
+    cohort = small_cohort([("participant", 43, None)] * adults + [("control", 43, None)] * adults)
+    persons = persons_of(cohort, list(range(2 * adults)))
+    before = [(number, "2018-04-01", "studies") for number in range(2 * adults)]
+    changes = [(number, "2018-07-01", "job_seeking") for number in range(0, 2 * adults, 2)]
+    rows = planning.detectable_plans(plans_of(before + changes), persons, cohort, STUDY)
+    assert rows["estimate"].tolist() == pytest.approx([difference] * 3, abs=1e-5)
+    assert rows["n"].tolist() == [2 * adults] * 3
+    assert rows["n_events"].tolist() == [adults] * 3
+    # Two adults that always do the same tell as much as one.
+    pairs = persons_of(cohort, [place // 2 for place in range(4 * adults)])
+    doubled = plans_of(
+        [(2 * number + k, day, plan) for number, day, plan in before + changes for k in (0, 1)]
+    )
+    twice = planning.detectable_plans(doubled, pairs, cohort, STUDY)
+    assert twice["estimate"].tolist() == pytest.approx(rows["estimate"].tolist())
 
 
 def test_without_an_order_closer_cannot_be_told():

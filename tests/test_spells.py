@@ -10,7 +10,7 @@ import pytest
 from reference_cohort import REFERENCE, STUDY, read_reference, reference_cohort, small_cohort
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics import spells
+from hfcore.metrics import spells, trajectories
 from hfcore.metrics.paid_months import first_gap, first_return, paid_months
 
 R = read_reference("spells.json")
@@ -112,6 +112,46 @@ def test_return_by_hand():
     since_start = pick(rows, subgroup="since=start").set_index("month")["estimate"]
     # All five count: one has moved by month 9, and one of the other four is back then.
     assert since_start.loc[[8, 9]].tolist() == pytest.approx([0, 4 / 5 * 1 / 4])
+
+
+def test_back_since_start_by_hand():
+    cohort = small_cohort(
+        [
+            ("participant", 3, "work"),  # last paid in month 3, back in month 8
+            ("participant", 3, "work"),  # paid all along: never left, so cannot be back
+            ("participant", 6, None),  # open when its follow-up ends
+            ("participant", 9, "other"),
+        ]
+    )
+    payments = paid_in([[*range(4), 8], range(44), range(44), range(10)])
+    rows = pick(spells.reactivation(cohort, payments, STUDY), subgroup="since=start")
+    rows = rows.set_index("month")
+    assert rows["estimate"].loc[[7, 8, 24]].tolist() == pytest.approx([0, 1 / 4, 1 / 4])
+    # All four are followed and not back until one is lost after month 6 and one back in month 8.
+    assert rows["n_at_risk"].loc[[0, 3, 6, 7, 8, 9, 10]].tolist() == [4, 4, 4, 3, 3, 2, 1]
+    assert rows["n_events"].loc[[7, 8, 24]].tolist() == [0, 1, 1]
+
+
+def test_back_is_a_part_of_those_closed_so():
+    back = pick(results_of("reactivation"), subgroup="since=start")
+    curves = trajectories.cumulative_incidence(COHORT, STUDY)
+    closed = pick(curves, group="participant", cause="self_sufficiency")
+    assert back["estimate"].max() > 0
+    assert (closed["estimate"].to_numpy() >= back["estimate"].to_numpy()).all()
+    # A closure of each other kind, those back, those closed so and not back, and those still in.
+    others = curves.loc[curves["group"].eq("participant") & curves["cause"].ne("self_sufficiency")]
+    parts = others.groupby("month")["estimate"].sum() + closed.set_index("month")["estimate"]
+    np.testing.assert_allclose(parts, 1)
+
+
+def test_back_since_start_agrees_with_r():
+    rows = pick(results_of("reactivation"), subgroup="since=start")
+    share, error = (np.array(R["since_start"][key]) for key in ("estimate", "error"))
+    np.testing.assert_allclose(rows["estimate"], share, atol=1e-11)
+    inside = share > 0
+    reach = 1.959963984540054 * error[inside] / ((1 - share[inside]) * -np.log1p(-share[inside]))
+    high = 1 - (1 - share[inside]) ** np.exp(reach)
+    np.testing.assert_allclose(rows.loc[inside, "ci_high"], high, atol=1e-10)
 
 
 def test_closures_against_payments_by_hand():

@@ -35,11 +35,11 @@ def test_the_month_of_the_split_is_after():
     cohort = small_cohort([("participant", 3, "work")] * 3)
     starts = pd.to_datetime(pd.Series(["2020-02-01", "2020-03-01", "2020-04-01"]))
     labels = subgroups.label_groups(cohort.assign(start_month=starts), STUDY)
-    assert labels["start"].tolist() == ["before", "after", "after"]
+    assert labels["start"].tolist() == ["before_2020-03", "from_2020-03", "from_2020-03"]
     labels = subgroups.label_groups(
         cohort.assign(start_month=starts), build_study(split_month="2020-04")
     )
-    assert labels["start"].tolist() == ["before", "before", "after"]
+    assert labels["start"].tolist() == ["before_2020-04", "before_2020-04", "from_2020-04"]
 
 
 def test_groups_of_a_dimension_add_up_to_all():

@@ -242,6 +242,17 @@ def test_remaining_agrees_with_r():
     assert rows["n_at_risk"].tolist() == R["at_risk"]
 
 
+def ends_of_time(state, mean, reach, horizon):
+    """From R's mean and error: plain for the stay, by log(−log(1 − part)) for the losses."""
+    if state == "(s0)":
+        return [max(mean - reach, 0), min(mean + reach, horizon)]
+    if mean == 0:
+        return [np.nan, np.nan]
+    rest = 1 - mean / horizon
+    reach = reach / horizon / (-rest * np.log(rest))
+    return [horizon * (1 - rest ** np.exp(sign * reach)) for sign in (-1, 1)]
+
+
 @pytest.mark.parametrize("horizon", [6, 12, 18])
 def test_restricted_times_agree_with_r(horizon):
     rows = pick(results_of("restricted_time"), group="participant", month=horizon)
@@ -249,9 +260,17 @@ def test_restricted_times_agree_with_r(horizon):
     for state, mean, error in zip(wanted["state"], wanted["mean"], wanted["se"], strict=True):
         row = pick(rows, cause="" if state == "(s0)" else state).iloc[0]
         assert row["estimate"] == pytest.approx(mean, abs=1e-9)
-        assert row["ci_high"] == pytest.approx(mean + wanted["t"] * error, abs=1e-8)
-        assert row["ci_low"] == pytest.approx(max(mean - wanted["t"] * error, 0), abs=1e-8)
+        found = [row["ci_low"], row["ci_high"]]
+        assert found == pytest.approx(
+            ends_of_time(state, mean, wanted["t"] * error, horizon), abs=1e-8, nan_ok=True
+        )
     assert rows["estimate"].sum() == pytest.approx(horizon)
+
+
+def test_where_nothing_varied_a_time_has_no_interval():
+    rows = trajectories.restricted_time(small_cohort([("participant", 30, None)] * 12), STUDY)
+    assert rows["estimate"].notna().all()
+    assert rows[["ci_low", "ci_high"]].isna().all(axis=None)
 
 
 def test_restricted_time_at_24_months_has_too_few():

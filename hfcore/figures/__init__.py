@@ -26,6 +26,7 @@ from hfcore.figures.points import (
     plot_plan_changed,
     plot_specifications,
 )
+from hfcore.figures.shares import plot_shares
 from hfcore.figures.support import plot_support_effect, plot_support_mean
 from hfcore.pages.answers import main_rows
 from hfcore.pages.formats import label, number, quantity, row_label
@@ -45,6 +46,7 @@ __all__ = [
     "plot_naive_beside",
     "plot_plan_changed",
     "plot_plan_transitions",
+    "plot_shares",
     "plot_specifications",
     "plot_still_in",
     "plot_support_effect",

@@ -11,21 +11,26 @@ from hfcore.figures.drawing import (
     DASHES,
     INK,
     PALETTE,
-    at_risk_row,
     floats,
     label_ends,
     month_axis,
     new_axes,
+    numbers_below,
     percent_axis,
     shown_rows,
     styled,
     title,
 )
+from hfcore.figures.shares import top_of
 from hfcore.pages.formats import label, percent
 from hfcore.pages.texts import text
 
 STATE_FILLS = ("#0b3c5d", "#5f8fb0", "#333333", "#9dbf9e", "#c7c7c7", "#e0d6b0", "#8a7a66")
 _HATCHES = ("", "//", "", "..", "\\\\", "", "xx")
+_OWN_LOOKS = {
+    "": {"facecolor": "#f1f1f1", "hatch": ""},
+    "back": {"facecolor": "#e8a33d", "hatch": "xx"},
+}
 
 
 @styled
@@ -50,7 +55,7 @@ def plot_cumulative_incidence(
         return _shares_at_one_month(shown, language, ax)
     ax = new_axes(ax)
     last = int(rows.loc[rows["metric"].eq("cumulative_incidence"), "month"].max())
-    ax.set_ylim(0, _top(shown))
+    ax.set_ylim(0, top_of(shown))
     month_axis(ax, [0, last + 1], text("axes", "months_since_start", language), language)
     percent_axis(ax.yaxis, language)
     named: dict[float, list[tuple[float, str, str]]] = {}
@@ -79,11 +84,6 @@ def _shares_at_one_month(shown: pd.DataFrame, language: str, ax: Axes | None) ->
     return title(ax, f"{text('axes', 'share_of_families', language)}, {month}")
 
 
-def _top(shown: pd.DataFrame) -> float:
-    highest = shown[["estimate", "ci_high"]].max().max() if len(shown) else 0
-    return min(1.0, max(0.2, float(highest) * 1.08)) if pd.notna(highest) else 1.0
-
-
 def _draw_curve(ax: Axes, curve: pd.DataFrame, colour: str, dash: object) -> None:
     months, share = floats(curve, "month"), floats(curve, "estimate")
     low, high = floats(curve, "ci_low"), floats(curve, "ci_high")
@@ -107,10 +107,8 @@ def through_last_month(months: np.ndarray, *steps: np.ndarray) -> list[np.ndarra
 
 def _risk_row(ax: Axes, shown: pd.DataFrame, language: str) -> None:
     counts = shown.loc[shown["n_at_risk"].notna() & shown["month"].mod(6).eq(0)]
-    counts = counts.drop_duplicates("month").sort_values("month")
-    if len(counts):
-        word = text("axes", "at_risk", language)
-        at_risk_row(ax, counts["month"].astype(int), counts["n_at_risk"], word, language)
+    counts = counts.drop_duplicates("month").sort_values("month").set_index("month")["n_at_risk"]
+    numbers_below(ax, {"": counts}, text("axes", "at_risk", language), language)
 
 
 @styled
@@ -119,8 +117,10 @@ def plot_still_in(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = No
 
     Parameters
     ----------
-    rows : ``cumulative_incidence`` and ``still_in_intervention`` rows of participants. Protected
-        parts need not add up: what is left over is the families still taking part.
+    rows : ``cumulative_incidence`` and ``still_in_intervention`` rows of participants, and, where
+        those back on support are to be told from those closed to the first cause, ``reactivation``
+        rows since the start. Protected parts need not add up: what is left over is the families
+        still taking part.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def plot_still_in(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = No
     still = shown_rows(rows, "still_in_intervention")
     last = pd.concat([shown["month"], still["month"]]).max()
     months = np.arange(int(last if pd.notna(last) else 0) + 2)
-    closed_to = _stacked(shown, months)
+    closed_to = _with_back(_stacked(shown, months), rows, months)
     if len(still):
         closed_to |= _unnamed(closed_to, 1 - _held(still, months))
     closed = np.sum(list(closed_to.values()), axis=0) if closed_to else np.zeros(len(months))
@@ -143,6 +143,7 @@ def plot_still_in(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = No
     heights, words = zip(*places, strict=True)
     label_ends(ax, months[-1], heights, words, [INK] * len(words))
     _draw_still(ax, still, closed)
+    _risk_row(ax, still, language)
     return title(ax, text("axes", "share_of_families", language))
 
 
@@ -161,6 +162,19 @@ def _stacked(shown: pd.DataFrame, months: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def _with_back(
+    closed_to: dict[str, np.ndarray], rows: pd.DataFrame, months: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The parts with those back on support taken out of the first, as a part of their own."""
+    is_back = rows["metric"].eq("reactivation") & rows["subgroup"].eq("since=start")
+    back = rows.loc[is_back & rows["estimate"].notna()]
+    if back.empty or not closed_to:
+        return closed_to
+    first, *others = closed_to
+    share = np.minimum(_held(back, months), closed_to[first])
+    return {first: closed_to[first] - share, "back": share} | {o: closed_to[o] for o in others}
+
+
 def _unnamed(closed_to: dict[str, np.ndarray], closed: np.ndarray) -> dict[str, np.ndarray]:
     """What the parts leave of all closed, as a part without a name; nothing where they fill it.
 
@@ -176,9 +190,13 @@ def _draw_states(
 ) -> list[tuple[float, str]]:
     """Fill the states from below; return the height and name of each at the right end."""
     total, places = np.zeros(len(months)), []
-    for place, (cause, share) in enumerate(closed_to.items()):
-        look = {"facecolor": STATE_FILLS[place % 7], "hatch": _HATCHES[place % 7]}
-        look = look if cause else {"facecolor": "#f1f1f1", "hatch": ""}
+    causes = [cause for cause in closed_to if cause not in _OWN_LOOKS]
+    looks = {
+        cause: {"facecolor": STATE_FILLS[place % 7], "hatch": _HATCHES[place % 7]}
+        for place, cause in enumerate(causes)
+    } | _OWN_LOOKS
+    for cause, share in closed_to.items():
+        look = looks[cause]
         ax.fill_between(
             months, total, total + share, step="post", edgecolor="white", linewidth=0.6, **look
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MultipleLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from hfcore.pages.answers import main_rows
 from hfcore.pages.formats import number, percent
@@ -99,7 +99,8 @@ def new_axes(ax: Axes | None, width: float = WIDTH, height: float = HEIGHT) -> A
 
 
 def percent_axis(axis: Any, language: str) -> None:
-    """Ticks in percent."""
+    """Ticks in whole percent."""
+    axis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, language)))
 
 
@@ -148,16 +149,26 @@ def label_ends(
         ax.text(x + reach * 1.3, at, word, color=colour, va="center", ha="left", clip_on=False)
 
 
-def at_risk_row(
-    ax: Axes, months: Sequence[float], counts: Sequence[float], word: str, language: str
-) -> None:
-    """How many are still followed, below the month axis."""
+def numbers_below(ax: Axes, rows: Mapping[str, pd.Series], word: str, language: str) -> None:
+    """How many stand behind each line, below the month axis: a row a name, months as its index.
+
+    A single row needs no name; rows without numbers are left out.
+    """
+    told = {name: counts for name, counts in rows.items() if len(counts)}
+    if not told:
+        return
     # A blended transform: months along the axis, fractions of the axes' height down.
     place = ax.get_xaxis_transform()
     ax.text(0, -0.23, word, transform=ax.transAxes, color=GREY, fontsize=8.5, ha="left")
-    for month, count in zip(months, counts, strict=True):
-        shown = number(count, language)
-        ax.text(month, -0.30, shown, transform=place, color=INK, fontsize=8.5, ha="center")
+    for number_of_row, (name, counts) in enumerate(told.items()):
+        height = -0.30 - 0.065 * number_of_row
+        for month, count in counts.items():
+            shown = number(count, language)
+            ax.text(month, height, shown, transform=place, color=INK, fontsize=8.5, ha="center")
+        if len(told) > 1:
+            ax.text(
+                -0.05, height, name, transform=ax.transAxes, color=INK, fontsize=8.5, ha="right"
+            )
 
 
 def title(ax: Axes, words: str, above: float = 12) -> Axes:

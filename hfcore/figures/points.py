@@ -15,13 +15,12 @@ from hfcore.figures.drawing import (
     GROUP_STYLE,
     PALETTE,
     WIDTH,
-    label_ends,
     new_axes,
     number_axis,
-    percent_axis,
     styled,
     title,
 )
+from hfcore.figures.shares import plot_shares
 from hfcore.pages.formats import label, quantity, subgroup_label
 from hfcore.pages.texts import text
 from hfcore.statistics.balancing import SMALL_SAMPLE, balance_limit
@@ -92,27 +91,8 @@ def plot_plan_changed(rows: pd.DataFrame, language: str = "sv", ax: Axes | None 
     main = rows["metric"].eq("plan_changed") & rows["variant"].eq("default")
     shown = rows.loc[main & rows["group"].isin(list(GROUP_STYLE)) & rows["estimate"].notna()]
     shown = shown.loc[shown["unit"].eq("share") & shown["group"].ne("difference")]
-    ax = new_axes(ax)
-    groups = list(dict.fromkeys(shown["group"]))
-    ends, words, colours = [], [], []
-    for place, group in enumerate(groups):
-        style = GROUP_STYLE[group]
-        line = shown.loc[shown["group"].eq(group)].sort_values("month")
-        months = line["month"].to_numpy(dtype="float64") + (place - (len(groups) - 1) / 2) * 0.35
-        share = line["estimate"].to_numpy(dtype="float64")
-        ax.vlines(months, line["ci_low"], line["ci_high"], color=style["color"], linewidth=1.4)
-        ax.plot(months, share, **style, markersize=6)
-        ends.append(share[-1])
-        words.append(label("groups", group, language))
-        colours.append(style["color"])
-    points = sorted(rows["month"].dropna().astype(int).unique())
+    ax = plot_shares(shown, language, ax=ax)
     ax.set_ylim(0, 1)
-    ax.set_xlim(min(points, default=0) - 1.5, max(points, default=1) + 1.5)
-    ax.set_xticks(points, [str(point) for point in points])
-    ax.set_xlabel(text("axes", "months_since_start", language))
-    ax.grid(False, axis="x")
-    percent_axis(ax.yaxis, language)
-    label_ends(ax, max(points, default=1) + 0.6, ends, words, colours)
     return title(ax, text("axes", "share_of_adults", language))
 
 
@@ -229,11 +209,13 @@ def plot_naive_beside(rows: pd.DataFrame, language: str = "sv", ax: Axes | None 
 
 
 def _way_of_counting(row: pd.Series, language: str) -> str:
+    """The measure, of whom and when, and below it the definition where it is not the main one."""
     words = [label("metrics", row["metric"], language)]
-    if row["variant"] != "default":
-        words.append(label("variants", row["variant"], language))
     if row["subgroup"]:
         words.append(subgroup_label(row["subgroup"], language))
     if pd.notna(row["month"]):
         words.append(text("words", "after_months", language, month=int(row["month"])))
-    return ",\n".join(words) if len(words) > 1 else words[0]
+    lines = [", ".join(words)]
+    if row["variant"] != "default":
+        lines.append(label("variants", row["variant"], language))
+    return ",\n".join(lines)

@@ -24,14 +24,20 @@ def shares_and_differences(
     Wilson's and Newcombe's on effective numbers, with one intra-household correlation a month,
     pooled over the groups. A difference counts both groups in n, the participants in n_events.
     """
-    shares = share_rows(adults, {"group": GROUPS, "month": months}, event)
-    shares = shares.assign(n_eff=_effective_numbers(adults, event, shares, months))
+    shares = _with_effective_numbers(adults, event, months)
     low, high = intervals.wilson(
         shares["estimate"].fillna(0) * shares["n_eff"].fillna(0), shares["n_eff"].fillna(0)
     )
     differences = _differences(shares)
     shares = shares.drop(columns="n_eff").assign(ci_low=low, ci_high=high, method="wilson_n_eff")
     return shares, differences
+
+
+def _with_effective_numbers(
+    adults: pd.DataFrame, event: str, months: tuple[int, ...]
+) -> pd.DataFrame:
+    shares = share_rows(adults, {"group": GROUPS, "month": months}, event)
+    return shares.assign(n_eff=_effective_numbers(adults, event, shares, months))
 
 
 def _effective_numbers(
@@ -55,6 +61,24 @@ def _alike(adults: pd.DataFrame, event: str, month: int) -> float:
         then[event].to_numpy(dtype="float64"),
         pd.factorize(then["household_id"])[0],
         pd.factorize(then["group"])[0],
+    )
+
+
+def detectable_differences(
+    adults: pd.DataFrame, event: str, months: tuple[int, ...]
+) -> pd.DataFrame:
+    """By how much the participants' share would have to exceed the controls' to be found, by month.
+
+    80 % power at 5 %, on the effective numbers of both groups; null where even a share of 1 would
+    be missed or a group has nobody.
+    """
+    shares = _with_effective_numbers(adults, event, months)
+    first, other = (
+        shares.loc[shares["group"].eq(group)].reset_index(drop=True) for group in GROUPS
+    )
+    found = intervals.detectable_difference(first["n_eff"], other["n_eff"], other["estimate"])
+    return _difference_rows(first, other).assign(
+        estimate=found, status=np.where(np.isnan(found), "too_few", "ok")
     )
 
 

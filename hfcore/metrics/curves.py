@@ -13,7 +13,7 @@ from hfcore.statistics import event_times, intervals
 from hfcore.statistics.event_times import EventCounts
 
 
-def _coded(stays: pd.DataFrame, causes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+def coded(stays: pd.DataFrame, causes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Months and cause numbers of stays: 0 is ongoing, 1 … in the declared order."""
     months = stays["observed_months"].to_numpy(dtype="int64")
     codes = pd.Categorical(stays["cause"], categories=list(causes)).codes.astype("int64") + 1
@@ -22,7 +22,7 @@ def _coded(stays: pd.DataFrame, causes: tuple[str, ...]) -> tuple[np.ndarray, np
 
 def counted(stays: pd.DataFrame, causes: tuple[str, ...]) -> EventCounts:
     """The stays counted by month and cause."""
-    return event_times.count_events(*_coded(stays, causes), len(causes))
+    return event_times.count_events(*coded(stays, causes), len(causes))
 
 
 def incidence_rows(
@@ -90,7 +90,7 @@ def _with_risk(
 
 def _behind(stays: pd.DataFrame, causes: tuple[str, ...], months: np.ndarray) -> dict:
     """Numbers and record keys of who had closed by, and who was at risk in, each month."""
-    time, code = _coded(stays, causes)
+    time, code = coded(stays, causes)
     key = stays["record_key"].to_numpy(dtype="float64")
     beyond, width = int(np.max(months)) + 1, len(causes) + 1
     cell = np.minimum(time, beyond) * width + code

@@ -11,7 +11,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from hfcore.metrics.clustered_shares import robust_differences, shares_and_differences
+from hfcore.metrics.clustered_shares import (
+    detectable_differences,
+    robust_differences,
+    shares_and_differences,
+)
 from hfcore.metrics.contributions import count_rows
 from hfcore.schema import GROUPS, build_results, join_results, require_columns
 from hfcore.study import Study
@@ -203,6 +207,30 @@ def plan_closer_to_work(
     if not distance:
         rows = rows.assign(status="not_available")
     return build_results(rows, metric="plan_closer_to_work", unit="share")
+
+
+def detectable_plans(
+    plans: pd.DataFrame, persons: pd.DataFrame, cohort: pd.DataFrame, study: Study
+) -> pd.DataFrame:
+    """The smallest difference in the share with another plan that so few adults can show.
+
+    Returns
+    -------
+    ``detectable_difference`` with ``cause`` plan_changed, one row a measurement point: by how much
+    the share among participants would have to exceed that among controls for four of five such
+    comparisons to see it. n counts both groups' adults, n_events the participants.
+
+    References
+    ----------
+    Fleiss, Levin & Paik (2003), equation 4.14, on the effective numbers of adults.
+    """
+    points = adults_by_point(plans, persons, cohort, study)
+    observed = points.loc[points["standing"].eq("observed")]
+    months = study.definitions.measurement_points_months
+    rows = detectable_differences(observed, "is_changed", months).assign(cause="plan_changed")
+    return build_results(
+        rows, metric="detectable_difference", unit="share", method="two_shares_80_percent"
+    )
 
 
 def plan_transitions(

@@ -10,11 +10,25 @@ import numpy as np
 import pandas as pd
 
 from hfcore.cohort import has_left
-from hfcore.metrics.contributions import add_share, count_rows, entered, has_stay
+from hfcore.metrics.after_closure import (
+    back_since_start,
+    closed_spells,
+    closures_against_payments,
+)
+from hfcore.metrics.contributions import add_share, count_rows
 from hfcore.metrics.curves import difference_rows, incidence_rows
-from hfcore.metrics.paid_months import PaidMonths, any_paid, first_gap, first_return, paid_months
+from hfcore.metrics.paid_months import PaidMonths, first_gap, first_return, paid_months
 from hfcore.schema import GROUPS, build_results, join_results, require_columns
 from hfcore.study import Study
+
+__all__ = [
+    "closures_against_payments",
+    "exit_difference",
+    "exit_from_support",
+    "gap_headlines",
+    "gap_variants",
+    "reactivation",
+]
 
 _COHORT = ("month_closed", "closure_reason", "cause")
 
@@ -119,14 +133,12 @@ def gap_headlines(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) ->
     return rows.loc[asked.fillna(False).astype(bool)].reset_index(drop=True)
 
 
-def _curves(
-    timed: pd.DataFrame, name: str, months: np.ndarray, variant: str, subgroup: str = ""
-) -> list[pd.DataFrame]:
+def _curves(timed: pd.DataFrame, name: str, months: np.ndarray, variant: str) -> list[pd.DataFrame]:
     parts = []
     for group in GROUPS:
         rows = incidence_rows(timed.loc[timed["group"].eq(group)], (name, "gone"), months)
         rows = rows.loc[rows["cause"].eq(name)]
-        parts.append(rows.assign(cause="", group=group, variant=variant, subgroup=subgroup))
+        parts.append(rows.assign(cause="", group=group, variant=variant, subgroup=""))
     return parts
 
 
@@ -140,12 +152,16 @@ def reactivation(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> 
     plain share among exits followed so long, whoever moved or died counted as not back.
     ``after_closure``: from the project's closure to the first declared cause, among those whose
     payments stopped then. And, for the picture of states, ``subgroup`` ``since=start``: the share
-    of participants that have closed so and are back, by month since the start.
+    of participants that have closed so and are back, by month since the start; it is a part of
+    the share closed so (``trajectories.cumulative_incidence``), here ``n_at_risk`` counts all who
+    are still followed and are not back.
 
     Notes
     -----
     Estimand: the probability of a payment within so many months of the first exit, moves and
-    deaths competing. Aalen–Johansen with log(−log) intervals; Wilson for the plain share.
+    deaths competing. Aalen–Johansen with log(−log) intervals; Wilson for the plain share. Since
+    the start: the occupation probability of the last of the states in the intervention, closed
+    so, back, or closed otherwise (``statistics.states``).
     """
     require_columns(cohort, _COHORT, "cohort")
     paid = paid_months(cohort, payments, study)
@@ -155,12 +171,10 @@ def reactivation(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> 
         parts += _curves(_returns(_spells(paid, gap)), "return", points, variant)
     gap = study.definitions.exit_gap_months
     parts.append(_observed_returns(_spells(paid, gap), points))
-    closed = _closed_spells(paid, study.causes[0], gap)
+    closed = closed_spells(paid, study.causes[0], gap)
     parts += _curves(_returns(closed, "month_closed"), "return", points, "after_closure")[:1]
     months = np.arange(study.definitions.horizon_months + 1)
-    parts += _curves(
-        _states(paid, closed, study.causes[0]), "return", months, "default", "since=start"
-    )[:1]
+    parts.append(back_since_start(paid, closed, study.causes[0], months))
     rows = pd.concat(parts, ignore_index=True)
     rows = rows.assign(method=rows.get("method", pd.Series(dtype="str")).fillna("aalen_johansen"))
     return build_results(rows, metric="reactivation", unit="share")
@@ -195,65 +209,3 @@ def _observed_returns(spells: pd.DataFrame, points: np.ndarray) -> pd.DataFrame:
     back = count_rows(long.loc[long["_is_back"]], cells)
     rows = add_share(counts.assign(n_events=back["n"], key_events=back["key_n"]))
     return rows.assign(variant="observed_that_long", subgroup="", cause="")
-
-
-def _closed_spells(paid: PaidMonths, cause: str, gap: int) -> pd.DataFrame:
-    """Participants closed to a cause: the first gap from the month of closure on."""
-    households = paid.households
-    closed = households["month_closed"].to_numpy(dtype="float64", na_value=np.nan)
-    stopped = first_gap(paid, gap, np.nan_to_num(closed, nan=0.0))
-    spells = households.assign(
-        exit_month=np.where(stopped <= closed + 1, stopped, np.nan),
-        return_month=first_return(paid, stopped),
-        gone_month=np.nan,
-        last_known=paid.last_known,
-    )
-    return spells.loc[spells["group"].eq("participant") & spells["cause"].eq(cause)]
-
-
-def _states(paid: PaidMonths, closed: pd.DataFrame, cause: str) -> pd.DataFrame:
-    """Participants from start to their return after a closure to the cause, for a curve."""
-    stays = paid.households.assign(last_known=paid.last_known)
-    stays = stays.loc[stays["group"].eq("participant") & has_stay(stays)]
-    stays = stays.loc[stays["last_known"] >= 0]
-    is_closed_so = stays["cause"].eq(cause)
-    came_back = closed["return_month"].where(closed["exit_month"].notna())
-    other = stays["month_closed"].where(~is_closed_so)
-    end = stays["last_known"].where(
-        is_closed_so, np.minimum(stays["last_known"], stays["observed_months"].astype("float64"))
-    )
-    return _timed(stays, came_back.reindex(stays.index), other, end, "return")
-
-
-def closures_against_payments(
-    cohort: pd.DataFrame, payments: pd.DataFrame, study: Study
-) -> pd.DataFrame:
-    """The project's closures to the first declared cause, held against what was paid after.
-
-    Returns
-    -------
-    One row a ``subgroup``: ``payments=closed`` (so many closed), of whom
-    ``payments=still_paid`` in some of the gap's months after the month of closure,
-    ``payments=stopped``, and ``payments=unknown`` where the export does not reach so far; and
-    ``payments=open_without_payment``: ongoing stays without payment in the gap's last known months.
-    """
-    require_columns(cohort, _COHORT, "cohort")
-    paid = paid_months(entered(cohort), payments, study)
-    households, gap = paid.households, study.definitions.exit_gap_months
-    closed = households["month_closed"].to_numpy(dtype="float64", na_value=np.nan)
-    is_known = closed + gap <= paid.last_known
-    is_paid_after = any_paid(paid, closed + 1, closed + gap)
-    is_paid_last = any_paid(paid, paid.last_known - gap + 1, paid.last_known)
-    is_so = households["cause"].eq(study.causes[0]).to_numpy()
-    is_open = np.isnan(closed) & (paid.last_known - gap + 1 >= 0)
-    kinds = {
-        "closed": is_so,
-        "still_paid": is_so & is_known & is_paid_after,
-        "stopped": is_so & is_known & ~is_paid_after,
-        "unknown": is_so & ~is_known,
-        "open_without_payment": is_open & ~is_paid_last,
-    }
-    parts = [households.loc[which].assign(subgroup=f"payments={k}") for k, which in kinds.items()]
-    cells = {"group": ["participant"], "subgroup": [f"payments={kind}" for kind in kinds]}
-    rows = count_rows(pd.concat(parts, ignore_index=True), cells)
-    return build_results(rows, metric="flow", unit="count", method="count")

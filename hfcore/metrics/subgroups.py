@@ -33,8 +33,8 @@ def label_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     require_columns(cohort, _NEEDED, "cohort")
     definitions = study.definitions
-    split = pd.Timestamp(definitions.split_month)
-    is_late = cohort["start_month"].ge(split)
+    before, since = start_values(study)
+    is_late = cohort["start_month"].ge(pd.Timestamp(definitions.split_month))
     return pd.DataFrame(
         {
             "applicant_sex": cohort["applicant_is_woman"].map({1.0: "woman", 0.0: "man"}),
@@ -42,11 +42,20 @@ def label_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
             "months_on_support": banded(
                 cohort["months_on_support"], definitions.duration_bands_months
             ),
-            "start": is_late.map({True: "after", False: "before"}).where(
-                cohort["start_month"].notna()
-            ),
+            "start": is_late.map({True: since, False: before}).where(cohort["start_month"].notna()),
         }
     )
+
+
+def start_values(study: Study) -> tuple[str, str]:
+    """The two values of the dimension start, with the month that parts them.
+
+    >>> from datetime import date
+    >>> start_values(Study("s", {}, True, date(2020, 1, 1), 2020, ()))
+    ('before_2020-03', 'from_2020-03')
+    """
+    month = study.definitions.split_month
+    return f"before_{month}", f"from_{month}"
 
 
 def group_labels(study: Study) -> list[str]:
@@ -56,7 +65,7 @@ def group_labels(study: Study) -> list[str]:
         "applicant_sex": ["woman", "man"],
         "children": band_labels(definitions.children_bands),
         "months_on_support": band_labels(definitions.duration_bands_months),
-        "start": ["before", "after"],
+        "start": list(start_values(study)),
     }
     return [f"{dimension}={value}" for dimension, each in values.items() for value in each]
 
@@ -84,12 +93,13 @@ def incidence_by_group(
         dimension, _, value = name.partition("=")
         group = stays.loc[labels[dimension].eq(value)]
         rows = incidence_rows(group, study.causes, months).assign(subgroup=name)
-        parts.append(_gated(rows, len(group) >= study.definitions.min_households_group))
+        parts.append(gated(rows, len(group) >= study.definitions.min_households_group))
     rows = pd.concat(parts, ignore_index=True).assign(group="participant", variant=variant)
     return build_results(rows, metric="cumulative_incidence", unit="share", method="aalen_johansen")
 
 
-def _gated(rows: pd.DataFrame, is_large: bool) -> pd.DataFrame:
+def gated(rows: pd.DataFrame, is_large: bool) -> pd.DataFrame:
+    """The rows, with their figures taken away where a group is too small to be told."""
     if is_large:
         return rows
     return rows.assign(estimate=np.nan, ci_low=np.nan, ci_high=np.nan, status="too_few")
@@ -101,7 +111,8 @@ def detectable_shares(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     Returns
     -------
     One row a cause: how much larger the share closed to it within the declared months (``month``)
-    would have to be in another, equally large group, for four of five such comparisons to see it.
+    would have to be in another, equally large group, for four of five such comparisons to see it,
+    if all were followed that long; while some are not, it takes a little more.
     Null and ``too_few`` where even a share of 1 would be missed or the share is unknown.
 
     References

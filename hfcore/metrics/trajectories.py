@@ -141,8 +141,9 @@ def restricted_time(cohort: pd.DataFrame, study: Study, variant: str = "default"
     Notes
     -----
     Estimand: the mean of min(stay, horizon), and of the time between a closure to the cause and
-    the horizon. Intervals: estimate ± t(n − 1) × standard error, cut at 0
-    and the horizon.
+    the horizon. Intervals with t(n − 1): for the mean estimate ± t × standard error, cut at 0 and
+    the horizon; for the losses, which are lopsided where few close so, on the scale
+    log(−log(1 − loss / horizon)). Null where nothing was seen to vary: nobody closed (so).
 
     References
     ----------
@@ -157,8 +158,10 @@ def restricted_time(cohort: pd.DataFrame, study: Study, variant: str = "default"
             rows = _only_recorded(rows.loc[rows["cause"].ne("")], stays)
         parts.append(rows.assign(group=group, variant=variant))
     rows = pd.concat(parts, ignore_index=True)
-    metric = np.where(rows["cause"].eq(""), "restricted_mean", "months_lost")
-    return build_results(rows.assign(metric=metric), unit="months", method="restricted_t")
+    is_mean = rows["cause"].eq("")
+    metric = np.where(is_mean, "restricted_mean", "months_lost")
+    method = np.where(is_mean, "restricted_t", "log_log_t")
+    return build_results(rows.assign(metric=metric, method=method), unit="months")
 
 
 def horizons(study: Study) -> list[int]:
@@ -191,8 +194,7 @@ def _judged(rows: pd.DataFrame, counts: EventCounts, horizon: int, study: Study)
     definitions = study.definitions
     least = max(definitions.min_households_interval, definitions.min_share_at_risk * counts.n)
     allowed = at_risk >= least
-    ends = intervals.estimate_t(rows["estimate"], rows["error"], counts.n - 1)
-    low, high = (np.clip(end, 0, horizon) for end in ends)
+    low, high = _restricted_ends(rows, counts.n - 1, horizon)
     return rows.drop(columns="error").assign(
         estimate=rows["estimate"] if allowed else np.nan,
         ci_low=low if allowed else np.nan,
@@ -201,6 +203,17 @@ def _judged(rows: pd.DataFrame, counts: EventCounts, horizon: int, study: Study)
         n_at_risk=at_risk,
         status="ok" if allowed else "too_few",
         df=float(counts.n - 1) if counts.n else np.nan,
+    )
+
+
+def _restricted_ends(rows: pd.DataFrame, df: int, horizon: int) -> intervals.Ends:
+    """Intervals of the mean (empty cause) and of the losses; NaN where the error is 0."""
+    of_mean = intervals.estimate_t(rows["estimate"], rows["error"].where(rows["error"] > 0), df)
+    of_loss = intervals.mean_within(rows["estimate"], rows["error"], horizon, df)
+    is_mean = rows["cause"].eq("")
+    return tuple(
+        np.where(is_mean, np.clip(mean, 0, horizon), loss)
+        for mean, loss in zip(of_mean, of_loss, strict=True)
     )
 
 

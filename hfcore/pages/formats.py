@@ -152,8 +152,8 @@ def subgroup_label(subgroup: str, language: str) -> str:
 
     >>> subgroup_label("reason=work", "sv"), subgroup_label("window=1-12", "en")
     ('arbete', 'months 1–12')
-    >>> subgroup_label("quarter=2013Q3", "sv")
-    'kv 3 2013'
+    >>> subgroup_label("quarter=2013Q3", "sv"), subgroup_label("start=from_2020-03", "en")
+    ('kv 3 2013', 'started in March 2020 or later')
     >>> subgroup_label("transition=sick_leave>studies", "en")
     'sick leave to studies'
     """
@@ -167,6 +167,9 @@ def subgroup_label(subgroup: str, language: str) -> str:
         parts := re.fullmatch(r"(\d{4})-?[QH](\d)", code)
     ):
         return text("words", dimension, language, year=parts[1], part=parts[2])
+    if dimension == "start" and (parts := re.fullmatch(r"(before|from)_(\d{4})-(\d{2})", code)):
+        month = month_name(date(int(parts[2]), int(parts[3]), 1), language)
+        return text("words", f"start_{parts[1]}", language, month=month)
     if dimension == "children" and code:
         return text("words", "children_of", language, band=_band(code, language))
     if dimension == "transition" and ">" in code:

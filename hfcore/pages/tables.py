@@ -26,6 +26,7 @@ _SECTIONS = {
     "variant": "variants",
     "group": "groups",
     "cause": "causes",
+    "covariate": "covariates",
     "status": "statuses",
     "rule": "rules_of_grade",
 }

@@ -119,17 +119,39 @@ def mean_t(mean: ArrayLike, sd: ArrayLike, n: ArrayLike, level: float = LEVEL) -
 
 def estimate_t(estimate: ArrayLike, error: ArrayLike, df: ArrayLike, level: float = LEVEL) -> Ends:
     """Estimate ± t(df) × its standard error; NaN where df is below 1."""
-    df = np.asarray(df, float)
-    quantile = stdtrit(np.where(df >= 1, df, np.nan), 0.5 + level / 2)
-    reach = quantile * np.asarray(error, float)
+    reach = _quantile(df, level) * np.asarray(error, float)
     return estimate - reach, estimate + reach
 
 
-def log_log(share: ArrayLike, error: ArrayLike, level: float = LEVEL) -> Ends:
+def mean_within(mean: ArrayLike, error: ArrayLike, whole: float, df: ArrayLike) -> Ends:
+    """Interval of a mean that lies between 0 and ``whole``, such as months lost by a horizon.
+
+    The mean as a part of the whole on the scale log(−log(1 − part)) with Student's t, since few
+    large values make it lopsided. NaN where the mean is 0 or the whole.
+
+    Examples
+    --------
+    >>> low, high = mean_within(1.4, 0.6, 12, 19)
+    >>> round(float(low), 2), round(float(high), 2)
+    (0.56, 3.31)
+    """
+    low, high = log_log(np.divide(mean, whole), np.divide(error, whole), df=df)
+    return whole * low, whole * high
+
+
+def _quantile(df: ArrayLike, level: float) -> np.ndarray:
+    """The quantile of Student's t; NaN below one degree of freedom."""
+    df = np.asarray(df, float)
+    return stdtrit(np.where(df >= 1, df, np.nan), 0.5 + level / 2)
+
+
+def log_log(
+    share: ArrayLike, error: ArrayLike, level: float = LEVEL, df: ArrayLike = np.inf
+) -> Ends:
     """Interval of a cumulative incidence on the scale log(−log(1 − share)).
 
     NaN where the share is 0 or 1 or has no error. For a survival curve S give 1 − S and turn the
-    ends around.
+    ends around. ``df`` takes the quantile of Student's t instead of the normal one.
 
     References
     ----------
@@ -144,7 +166,7 @@ def log_log(share: ArrayLike, error: ArrayLike, level: float = LEVEL) -> Ends:
     share, error = np.asarray(share, float), np.asarray(error, float)
     inside = (share > 1e-12) & (share < 1 - 1e-12) & np.isfinite(error)
     rest = np.where(inside, 1 - share, np.nan)
-    reach = _z(level) * error / (rest * -np.log(rest))
+    reach = _quantile(df, level) * error / (rest * -np.log(rest))
     return 1 - rest ** np.exp(-reach), 1 - rest ** np.exp(reach)
 
 

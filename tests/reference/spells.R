@@ -80,7 +80,10 @@ for (gap in 1:3) {
 # Closures to self-sufficiency held against payments (gap 2), participants.
 aim <- c("work", "subsidised_work", "sheltered_work", "studies", "social_insurance")
 counts <- c(closed = 0, still_paid = 0, stopped = 0, unknown = 0, open_without_payment = 0)
-since_start <- list(time = c(), status = c())
+# In the intervention, closed to self-sufficiency, back on support, closed otherwise; since start.
+steps <- list()
+step <- function(id, from, to, event) steps[[length(steps) + 1]] <<-
+  data.frame(id = id, from = from, to = to, event = event)
 for (i in which(cohort$group == "participant")) {
   start <- month(as.Date(cohort$started_on[i]))
   paid <- paid_months[[cohort$household_id[i]]] - start
@@ -92,7 +95,19 @@ for (i in which(cohort$group == "participant")) {
     kind <- if (closed + 2 > last) "unknown" else if (any((closed + 1:2) %in% paid)) "still_paid" else "stopped"
     counts[kind] <- counts[kind] + 1
   }
+  if (is.na(closed)) step(i, 0, month(as.Date("2021-12-31")) - start + .5, "open")
+  else step(i, 0, closed + .5, if (so) "closed" else "else")
+  if (so && last > closed) {
+    gap <- NA
+    for (m in closed:(closed + 1)) if (m + 1 <= last && !any(m:(m + 1) %in% paid)) { gap <- m; break }
+    later <- paid[!is.na(gap) & paid > gap & paid <= last]
+    if (length(later)) step(i, closed + .5, min(later) + .5, "back") else step(i, closed + .5, last + .5, "open")
+  }
   if (is.na(closed) && last >= 1 && !any((last - 1):last %in% paid)) counts["open_without_payment"] <- counts["open_without_payment"] + 1
 }
 out$against <- as.list(counts)
+long <- do.call(rbind, steps)
+long$event <- factor(long$event, levels = c("open", "closed", "back", "else"))
+s <- summary(survfit(Surv(from, to, event) ~ 1, data = long, id = id), times = 0:24 + .5, extend = TRUE)
+out$since_start <- list(estimate = s$pstate[, 3], error = s$std.err[, 3])
 write_json(out, "spells.json", digits = I(12), auto_unbox = TRUE, na = "null", pretty = 1)
