@@ -231,7 +231,7 @@ def test_shares_at_one_month_alone_are_rows_of_dots():
     ax = figures.plot_cumulative_incidence(rows, "en")
     labels = [each.get_text() for each in ax.get_yticklabels()]
     assert labels == ["self-sufficiency", "moved", "negative closure"]
-    assert ax.get_title(loc="left") == "Share of families, after 12 months"
+    assert ax.get_title(loc="left") == "Share of families that have left, after 12 months"
     assert "16% (11–21%)" in words(ax)
     assert figures.alt_text(rows, "en").count("%") == 9
 
@@ -259,9 +259,115 @@ def test_windows_that_overlap_are_drawn_once():
 def test_the_pooled_figure_stands_last_and_too_few_is_said():
     ax = figures.plot_forest(forest(), "en", {"1290": "Kristianstad"})
     labels = [each.get_text() for each in ax.get_yticklabels()]
-    assert labels == ["Kristianstad", "1293", "1256", "all municipalities"]
+    assert labels == ["Kristianstad", "1293", "1256", "mean of municipalities"]
     assert "too few to show" in words(ax)
     assert "no difference" in words(ax)
+
+
+def many(count, metric="support_effect"):
+    """One figure a municipality, their mean and where one more would lie."""
+    place = np.arange(count)
+    estimate = -1000.0 + 3 * place
+    ends = {"ci_low": estimate - 900, "ci_high": estimate + 900}
+    frame = pd.DataFrame(
+        {"group": "difference", "estimate": estimate, **ends, "variant": "default"}
+    )
+    codes = [f"{1 + each // 14:02}{each % 14:02}" for each in place]
+    whole = frame.tail(1).assign(estimate=-800.0, ci_low=-900.0, ci_high=-700.0)
+    both = [whole.assign(variant="pooled"), whole.assign(variant="predicted", ci_low=-1500.0)]
+    rows = build_results(pd.concat([frame, *both]), metric=metric, unit="sek_per_month")
+    return rows.assign(municipality=[*codes, "all", "all"])
+
+
+@pytest.mark.parametrize(("count", "has_names"), [(30, True), (31, False), (290, False)])
+def test_many_municipalities_stand_side_by_side_without_names(count, has_names):
+    ax = figures.plot_forest(many(count), "en")
+    assert ("0100" in words(ax)) == has_names
+    if not has_names:
+        assert ax.get_xlabel() == f"{count} municipalities in order of code, not ranked"
+        shown = next(line for line in ax.lines if line.get_marker() == ".")
+        assert len(shown.get_xdata()) == count
+        # The mean is drawn across all, and where one more would lie as two dotted lines.
+        assert sum(line.get_linestyle() == ":" for line in ax.lines) == 2
+    assert len(figures.figure_png(ax, 2, 7.6)) < 200_000
+
+
+def test_of_many_the_words_tell_the_span_and_the_mean():
+    said = figures.alt_text(many(290), "en")
+    assert "290 municipalities between −1,000 kr and −133 kr" in said
+    assert "mean of municipalities −800 kr (between −900 kr and −700 kr)" in said
+    assert "one more municipality" in said and len(said) < 400
+
+
+def twofold():
+    rows = pd.DataFrame(
+        {
+            "variant": ["default", "default", "steadied", "steadied", "pooled"],
+            "estimate": [0.0, 0.3, 0.06, 0.29, 0.2],
+            "ci_low": [0.0, 0.2, 0.01, 0.2, 0.1],
+            "ci_high": [0.16, 0.4, 0.15, 0.38, 0.35],
+            "month": 12,
+            "cause": "self_sufficiency",
+        }
+    )
+    rows = build_results(rows, metric="cumulative_incidence", unit="share", group="participant")
+    return rows.assign(municipality=["1256", "1290", "1256", "1290", "all"])
+
+
+def test_own_and_weighed_figures_stand_together():
+    ax = figures.plot_forest(twofold(), "en", {"1256": "Göinge", "1290": "Kristianstad"})
+    labels = [each.get_text() for each in ax.get_yticklabels()]
+    assert labels == ["Göinge", "Kristianstad", "mean of municipalities"]
+    assert ax.get_title(loc="left") == "Left for self-sufficiency after 12 months"
+    dots = [line.get_xdata()[0] for line in ax.lines if line.get_marker() in ("o", "D")]
+    assert sorted(dots) == [0.0, 0.06, 0.2, 0.29, 0.3]
+    said = figures.alt_text(twofold(), "en", {"1256": "Göinge"})
+    assert "Göinge, own figure 0% (between 0% and 16%); Göinge, weighed with the others 6%" in said
+
+
+def places(count):
+    """Curves of many municipalities, the first with one month only, the second with none."""
+    own = curves().loc[lambda rows: rows["cause"].eq("self_sufficiency")]
+    parts = [own.assign(municipality=f"{1 + each // 14:02}{each % 14:02}") for each in range(count)]
+    parts[0] = parts[0].assign(estimate=own["estimate"].where(own["month"].eq(12)))
+    parts[1] = parts[1].assign(estimate=np.nan)
+    whole = own.assign(municipality="all", variant="pooled")
+    return pd.concat([*parts, whole], ignore_index=True)
+
+
+@pytest.mark.parametrize(("count", "panels"), [(3, 3), (24, 24), (25, 2), (290, 21)])
+def test_each_municipality_has_its_panel_and_very_many_share_their_countys(count, panels):
+    first = figures.plot_small_multiples(places(count), "sv", {"0100": "Upplands Väsby"})
+    axes = first.figure.axes
+    assert len(axes) == panels
+    assert len({ax.get_ylim() for ax in axes}) == len({ax.get_xlim() for ax in axes}) == 1
+    assert axes[0].get_title(loc="left") == ("Upplands Väsby" if count <= 24 else "Stockholm")
+    if count <= 24:
+        assert axes[0].get_title(loc="right") == "16\xa0%, 12 mån"
+        assert "för få för att visas" in words(axes[1])
+        assert len([line for line in axes[2].lines if line.get_drawstyle() == "steps-post"]) == 2
+    assert len(figures.figure_png(first, 2, 7.6)) < 300_000
+
+
+PUBLIC = [
+    (figures.plot_cumulative_incidence, curves),
+    (figures.plot_support_mean, support),
+    (figures.plot_plan_changed, plans),
+    (figures.plot_forest, forest),
+    (figures.plot_forest, twofold),
+    (figures.plot_forest, lambda: many(290)),
+    (figures.plot_small_multiples, lambda: places(9)),
+]
+
+
+@pytest.mark.parametrize(("plot", "make"), PUBLIC)
+def test_a_picture_has_a_narrow_twin_whose_letters_are_as_large(plot, make):
+    image = figures.picture(plot(make(), "sv"), make(), "sv")
+    wide, narrow = (Image.open(BytesIO(each)) for each in (image.data, image.narrow))
+    assert narrow.width < 2 * 390 < wide.width < 2 * 820
+    plain = figures.picture(plot(make(), "sv"), make(), "sv")
+    assert plain.narrow == image.narrow
+    assert plt.get_fignums() == []
 
 
 def test_absent_counts_are_said_and_zeros_stand():

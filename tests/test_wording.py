@@ -323,18 +323,52 @@ def test_the_old_time_and_the_old_support():
     assert "jämförelsen ger 1\u00a0200 kronor mindre." in said[1]
 
 
-def test_how_sure_and_why():
-    sure = rows(effect(-3100, -900), participants(95), grade(3))
-    assert wording.certainty_sentence(sure, "en").startswith(
-        "The answer rests on 95 participating households and a comparison of strength 3 on a scale"
+def part_of(low, high, in_window, status="ok"):
+    metric, unit, columns = effect(low, high, status)
+    return metric, unit, columns | {"n_events": in_window}
+
+
+@pytest.mark.parametrize(
+    ("in_window", "base"),
+    [
+        (80, "80 of 95 participating households: those followed for a whole year both"),
+        (95, "95 participating households."),
+        (None, "95 participating households."),
+    ],
+)
+def test_how_sure_and_why(in_window, base):
+    sure = rows(part_of(-3100, -900, in_window), participants(95), grade(3))
+    said = wording.certainty_sentence(sure, STUDY, "en")
+    assert said.startswith(f"The answer rests on {base}")
+    assert "strength 3 on a scale from 1 (weakest) to 5: the groups were shown to be alike" in said
+    ungraded = rows(part_of(-3100, -900, in_window), participants(95))
+    assert "scale" not in wording.certainty_sentence(ungraded, STUDY, "en")
+
+
+def test_why_there_is_no_answer_yet():
+    few = rows(effect(-3100, 900, "too_few"), participants(28))
+    assert wording.certainty_sentence(few, STUDY, "sv") == (
+        "Det beror på antalet: 28 hushåll deltog, och ett svar kräver minst 30 som har följts ett "
+        f"helt år både före och efter starten. Siffrorna hittills rymmer allt från 3{NB}100 kronor "
+        "mindre till 900 kronor mer per månad."
     )
-    ungraded = wording.certainty_sentence(rows(effect(-3100, -900), participants(95)), "sv")
-    assert ungraded.startswith("Svaret bygger på 95 deltagande hushåll. Om")
-    few = rows(effect(-3100, -900, "too_few"), participants(30))
-    assert wording.certainty_sentence(few, "sv") == (
-        "Med 30 deltagande hushåll är slumpen för stor för ett säkrare svar."
+    hidden = rows(effect(np.nan, np.nan, "too_few"), participants(28))
+    assert wording.certainty_sentence(hidden, STUDY, "en").endswith(
+        "both before and after the start."
     )
-    assert "too small to show" in wording.certainty_sentence(rows(grade(3)), "en")
+    assert "too small to show" in wording.certainty_sentence(rows(grade(3)), STUDY, "en")
+
+
+def test_where_there_is_nothing_to_compare_number_is_not_the_reason():
+    gone = rows(effect(np.nan, np.nan, "not_available"), participants(28))
+    assert wording.certainty_sentence(gone, STUDY, "sv") == "28 hushåll deltog."
+    alone = rows(participants(28))
+    assert wording.certainty_sentence(alone, STUDY, "en") == "28 households took part."
+
+
+def test_a_share_of_nought_is_not_told_as_certain():
+    said = wording.trajectory_sentence(rows(incidence(0.0, 0.0, 0.11)), STUDY, "1293", "en")
+    assert "none or only a few (at most about 11) had left for self-sufficiency" in said
 
 
 @pytest.mark.parametrize(("n", "says_few"), [(49, True), (50, False)])

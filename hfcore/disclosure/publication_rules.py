@@ -12,6 +12,7 @@ import pandas as pd
 from hfcore.disclosure.cell_key import add_noise
 from hfcore.disclosure.protection import ESTIMATE, at_least, is_kind, mark, round_to, withhold
 from hfcore.statistics.intervals import wilson
+from hfcore.statistics.pooling import worth_of
 from hfcore.study import Publication
 
 SINGLE_UNITS = ("household", "person", "worker", "id", "case")
@@ -80,14 +81,9 @@ def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
 
 
 def _design_effect(rows: pd.DataFrame) -> pd.Series:
-    """How many times fewer independent members the exact interval says, to one decimal.
-
-    Wilson's limits solve (p - limit)² = z² limit (1 - limit) / n, so n follows from a limit.
-    """
-    share, low, high = (rows[name].astype("float64") for name in ("estimate", "ci_low", "ci_high"))
-    limit = low.where(share.gt(low), high)
-    effective = 1.959964**2 * limit * (1 - limit) / (share - limit) ** 2
-    ratio = (rows["n"].astype("float64") / effective).replace([np.inf, -np.inf], np.nan)
+    """How many times fewer independent members the exact interval says, to one decimal."""
+    worth = worth_of(rows["estimate"], rows["ci_low"], rows["ci_high"])
+    ratio = rows["n"].astype("float64") / worth
     return ratio.round(1).clip(lower=1.0).fillna(1.0)
 
 

@@ -63,7 +63,7 @@ def plot_cumulative_incidence(
         curve = shown.loc[shown["cause"].eq(cause)]
         if len(curve):
             colour = PALETTE[place % len(PALETTE)]
-            _draw_curve(ax, curve, colour, DASHES[place % len(DASHES)])
+            draw_curve(ax, curve, colour, DASHES[place % len(DASHES)])
             share, is_step = float(curve["estimate"].iloc[-1]), len(curve) > 1
             end = float(curve["month"].iloc[-1]) + is_step
             words = f"{label('causes', cause, language)} {percent(share, language)}"
@@ -84,12 +84,18 @@ def _shares_at_one_month(shown: pd.DataFrame, language: str, ax: Axes | None) ->
     return title(ax, f"{text('axes', 'share_of_families', language)}, {month}")
 
 
-def _draw_curve(ax: Axes, curve: pd.DataFrame, colour: str, dash: object) -> None:
+def _top(shown: pd.DataFrame) -> float:
+    highest = shown[["estimate", "ci_high"]].max().max() if len(shown) else 0
+    return min(1.0, max(0.2, float(highest) * 1.08)) if pd.notna(highest) else 1.0
+
+
+def draw_curve(ax: Axes, curve: pd.DataFrame, colour: str, dash: object) -> None:
+    """One curve as steps with its band; one month alone as a dot with its interval."""
     months, share = floats(curve, "month"), floats(curve, "estimate")
     low, high = floats(curve, "ci_low"), floats(curve, "ci_high")
     if len(curve) == 1:
         ax.vlines(months, low, high, color=colour, linewidth=1.2)
-        ax.plot(months, share, marker="o", color=colour)
+        ax.plot(months, share, marker="o", color=colour, clip_on=False)
         return
     months, share, low, high = through_last_month(months, share, low, high)
     ax.step(months, share, where="post", color=colour, linestyle=dash)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, wraps
+from contextvars import ContextVar
+from functools import cache, partial, wraps
 from itertools import pairwise
 from typing import Any
 
@@ -31,6 +33,12 @@ GROUP_STYLE = {
     "": {"color": PALETTE[0], "linestyle": DASHES[0], "marker": "o"},
 }
 WIDTH, HEIGHT = 7.2, 3.9
+# For telephones: as wide as their screen, so that letters keep their size.
+NARROW_WIDTH, NARROW_HEIGHT = 3.5, 3.5
+# How wide the pictures of a page are: its text's width, and a telephone's.
+WIDE_PICTURE, NARROW_PICTURE = 7.6, 3.6
+NARROW_WORDS, NARROW_LABEL = 30, 15
+_is_narrow: ContextVar[bool] = ContextVar("is_narrow", default=False)
 DPI = 100
 COLOURS_IN_PNG = 96
 _STYLE = {
@@ -82,20 +90,68 @@ def floats(rows: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
-    """A plotting function that draws in the project's style, whatever the settings around it."""
+    """A plotting function that draws in the project's style, whatever the settings around it.
+
+    Its axes remember how they were drawn, so that ``narrow_png`` can draw them again.
+    """
 
     @wraps(plot)
     def in_style(*args: Any, **options: Any) -> Axes:
         _load_backend()
         with sns.axes_style("ticks"), plt.rc_context(_STYLE):
-            return plot(*args, **options)
+            ax = plot(*args, **options)
+        of_its_own = {name: each for name, each in options.items() if name != "ax"}
+        ax.drawn_again = partial(in_style, *args, **of_its_own)
+        return ax
 
     return in_style
 
 
+def is_narrow() -> bool:
+    """Whether the figure at hand is drawn for a telephone."""
+    return _is_narrow.get()
+
+
 def new_axes(ax: Axes | None, width: float = WIDTH, height: float = HEIGHT) -> Axes:
-    """The axes given, or those of a new figure."""
-    return ax if ax is not None else plt.subplots(figsize=(width, height))[1]
+    """The axes given, or those of a new figure; of a telephone's width where it is for one."""
+    if ax is not None:
+        return ax
+    if is_narrow():
+        width, height = NARROW_WIDTH, NARROW_HEIGHT if height == HEIGHT else height
+    return plt.subplots(figsize=(width, height))[1]
+
+
+def narrow_png(ax: Axes) -> bytes:
+    """The same figure drawn anew for a telephone."""
+    token = _is_narrow.set(True)
+    try:
+        again = ax.drawn_again()
+    finally:
+        _is_narrow.reset(token)
+    png = figure_png(again, 2, NARROW_PICTURE)
+    plt.close(again.figure)
+    return png
+
+
+def _fit(figure: Any, width: float) -> None:
+    """Make a figure so wide that the picture cut out of it, names beside the axes too, has a width.
+
+    What the axes leave of the picture keeps its size, since letters do.
+    """
+    figure.draw_without_rendering()
+    before = figure.get_figwidth()
+    share = sum(ax.get_position().width for ax in figure.axes[:1]) if len(figure.axes) == 1 else 1.0
+    change = (width - figure.get_tightbbox().width) / share
+    figure.set_figwidth(max(before + change, before / 3))
+
+
+def folded(words: str, width: int) -> str:
+    """Words broken into lines where the figure is narrow.
+
+    >>> folded("annat positivt avslut", 15)
+    'annat positivt avslut'
+    """
+    return textwrap.fill(words, width) if is_narrow() else words
 
 
 def percent_axis(axis: Any, language: str) -> None:
@@ -110,8 +166,9 @@ def number_axis(axis: Any, language: str) -> None:
 
 
 def month_axis(ax: Axes, months: Sequence[float], label: str, language: str) -> None:
-    """Months since start, a tick every half year."""
-    ax.xaxis.set_major_locator(MultipleLocator(6))
+    """Months since start, a tick every half year (every year where there is little room)."""
+    is_long = max(months) - min(months) > 30
+    ax.xaxis.set_major_locator(MultipleLocator(12 if is_narrow() and is_long else 6))
     number_axis(ax.xaxis, language)
     ax.set_xlim(min(months), max(months))
     ax.set_xlabel(label)
@@ -138,10 +195,11 @@ def label_ends(
     """Names at the right end of lines, kept apart, a thin line leading to each that moved."""
     if not len(heights):
         return
+    words = [folded(word, NARROW_LABEL) for word in words]
     low, high = ax.get_ylim()
-    gap = (high - low) * 0.068
+    gap = (high - low) * 0.068 * (1 + max(word.count("\n") for word in words))
     left, right = ax.get_xlim()
-    reach = (right - left) * 0.02
+    reach = (right - left) * (0.045 if is_narrow() else 0.02)
     # Inside the axes a name keeps clear of the month axis.
     placed = spread(heights, gap, low + gap * 0.6 * (x < right), high)
     for at, height, word, colour in zip(placed, heights, words, colours, strict=True):
@@ -159,31 +217,32 @@ def numbers_below(ax: Axes, rows: Mapping[str, pd.Series], word: str, language: 
         return
     # A blended transform: months along the axis, fractions of the axes' height down.
     place = ax.get_xaxis_transform()
-    ax.text(0, -0.23, word, transform=ax.transAxes, color=GREY, fontsize=8.5, ha="left")
+    ax.text(0, -0.23, word, transform=ax.transAxes, color=GREY, fontsize=9, ha="left")
     for number_of_row, (name, counts) in enumerate(told.items()):
         height = -0.30 - 0.065 * number_of_row
         for month, count in counts.items():
             shown = number(count, language)
-            ax.text(month, height, shown, transform=place, color=INK, fontsize=8.5, ha="center")
+            ax.text(month, height, shown, transform=place, color=INK, fontsize=9, ha="center")
         if len(told) > 1:
-            ax.text(
-                -0.05, height, name, transform=ax.transAxes, color=INK, fontsize=8.5, ha="right"
-            )
+            ax.text(-0.05, height, name, transform=ax.transAxes, color=INK, fontsize=9, ha="right")
 
 
 def title(ax: Axes, words: str, above: float = 12) -> Axes:
     """A title flush with the left edge of the axes, so many points above them."""
-    ax.set_title(words, loc="left", fontsize=11, fontweight="bold", pad=above)
+    ax.set_title(folded(words, NARROW_WORDS), loc="left", fontsize=11, fontweight="bold", pad=above)
     return ax
 
 
-def figure_png(ax: Axes, density: int = 1) -> bytes:
+def figure_png(ax: Axes, density: int = 1, width: float | None = None) -> bytes:
     """The figure of the axes as a PNG, ``density`` 1 for plain and 2 for fine screens.
 
+    ``width`` in inches, where given, is that of the picture with all that stands beside the axes.
     The same figure gives the same bytes: no date, no program's name.
     """
     from PIL import Image
 
+    if width is not None:
+        _fit(ax.figure, width)
     raw = io.BytesIO()
     ax.figure.savefig(
         raw, format="png", dpi=DPI * density, bbox_inches="tight", metadata={"Software": None}

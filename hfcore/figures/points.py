@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -94,33 +94,6 @@ def plot_plan_changed(rows: pd.DataFrame, language: str = "sv", ax: Axes | None 
     ax = plot_shares(shown, language, ax=ax)
     ax.set_ylim(0, 1)
     return title(ax, text("axes", "share_of_adults", language))
-
-
-@styled
-def plot_forest(
-    rows: pd.DataFrame,
-    language: str = "sv",
-    names: Mapping[str, str] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """One figure for each municipality with its interval, and the pooled one below.
-
-    Parameters
-    ----------
-    rows : rows of one metric, one a municipality; ``all`` is the pooled figure.
-    names : municipality code → name.
-    """
-    pooled = rows["municipality"].eq("all")
-    ordered = pd.concat([rows.loc[~pooled], rows.loc[pooled]])
-    words = (names or {}) | {"all": text("words", "pooled", language)}
-    ax = row_axes(ax, len(ordered))
-    labels = [words.get(code, code) for code in ordered["municipality"]]
-    draw_dots(ax, ordered, labels, language, ordered["municipality"].eq("all"))
-    if pooled.any():
-        ax.axhline((~pooled).sum() - 0.5, color=GREY, linewidth=0.7)
-    above = mark_zero(ax, ordered, language)
-    words_above = [label("metrics", metric, language) for metric in ordered["metric"].head(1)]
-    return title(ax, "".join(words_above), above)
 
 
 @styled

@@ -25,10 +25,13 @@ def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    Results in SEK per month, variant ``pooled``, one row a window; ``n`` and ``n_events`` count
-    households and participants of all municipalities that are in it. ``df`` counts the residual
-    degrees of freedom among households (what protection asks about); the interval itself has
-    municipalities − 1. Not available with fewer than two municipalities.
+    Results, per window a row a variant: ``pooled``, the mean; ``predicted``, the same with the
+    interval in which the effect of one more municipality would lie; ``between``, the standard
+    deviation between the true effects of municipalities (all three in SEK per month); and
+    ``i_squared``, how much of the differences between their figures is not chance (a share).
+    ``n`` and ``n_events`` count households and participants of all municipalities in the window.
+    ``df`` counts the residual degrees of freedom among households (what protection asks about);
+    the interval itself has municipalities − 1. Not available with fewer than two municipalities.
 
     Raises
     ------
@@ -44,19 +47,24 @@ def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
     windows = effects.loc[effects["metric"].eq("support_effect") & effects["subgroup"].ne("")]
     windows = windows.loc[windows["variant"].eq("default")]
     present = set(windows["subgroup"])
-    names = [each for each in map("window={}".format, WINDOWS) if each in present]
-    rows = [_pooled_row(windows.loc[windows["subgroup"].eq(name)], name, study) for name in names]
+    rows = [
+        row
+        for name in map("window={}".format, WINDOWS)
+        if name in present
+        for row in _pooled_rows(windows.loc[windows["subgroup"].eq(name)], name, study)
+    ]
     return build_results(
         pd.DataFrame(rows, columns=list(_EMPTY)),
         metric="support_effect",
-        variant="pooled",
         group="difference",
-        unit="sek_per_month",
         method="random_effects_hartung_knapp",
     )
 
 
+_VARIANTS = ("pooled", "predicted", "between", "i_squared")
 _EMPTY = {
+    "variant": "",
+    "unit": "sek_per_month",
     "subgroup": "",
     "estimate": np.nan,
     "ci_low": np.nan,
@@ -70,20 +78,36 @@ _EMPTY = {
 }
 
 
-def _pooled_row(window: pd.DataFrame, name: str, study: Study) -> dict[str, object]:
+def _pooled_rows(window: pd.DataFrame, name: str, study: Study) -> list[dict[str, object]]:
+    """The rows of one window, a variant each."""
     known = window.loc[window["ci_high"].notna() & window["df"].notna()]
     sums = known[["n", "n_events", "key_n", "key_events", "df"]].sum().to_dict()
-    if len(known) < 2:
-        return _EMPTY | sums | {"subgroup": name}
-    reach = (known["ci_high"] - known["estimate"]).to_numpy(dtype="float64")
-    errors = reach / stdtrit(known["df"].to_numpy(dtype="float64"), 0.975)
-    found = pool_effects(known["estimate"].to_numpy(dtype="float64"), errors)
+    figures = _figures(known) if len(known) > 1 else {each: {} for each in _VARIANTS}
     arms = min(sums["n_events"], sums["n"] - sums["n_events"])
     enough = arms >= study.definitions.min_households_arm
-    return sums | {
-        "subgroup": name,
-        "estimate": found.estimate,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "status": "ok" if enough else "too_few",
+    status = {"status": "ok" if enough else "too_few"} if len(known) > 1 else {}
+    units = {"i_squared": "share"}
+    return [
+        _EMPTY
+        | sums
+        | status
+        | figure
+        | {"subgroup": name, "variant": variant}
+        | ({"unit": units[variant]} if variant in units else {})
+        for variant, figure in figures.items()
+    ]
+
+
+def _figures(effects: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Estimate and interval of each variant, from effects with intervals."""
+    reach = (effects["ci_high"] - effects["estimate"]).to_numpy(dtype="float64")
+    errors = reach / stdtrit(effects["df"].to_numpy(dtype="float64"), 0.975)
+    found = pool_effects(effects["estimate"].to_numpy(dtype="float64"), errors)
+    low, high = found.predicted
+    together = {"estimate": found.estimate, "ci_low": found.ci_low, "ci_high": found.ci_high}
+    return {
+        "pooled": together,
+        "predicted": together | {"ci_low": low, "ci_high": high},
+        "between": {"estimate": float(np.sqrt(found.tau_squared))},
+        "i_squared": {"estimate": found.i_squared},
     }

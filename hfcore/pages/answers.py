@@ -16,13 +16,16 @@ CHANCE_GRADE = 4
 def rows_of(protected: pd.DataFrame, metric: str, **where: object) -> pd.DataFrame:
     """The rows of a metric with given values, in their order; the main definition unless named.
 
+    A value may be a list of those wanted.
+
     >>> frame = pd.DataFrame({"metric": ["flow"], "variant": ["default"], "group": ["control"]})
     >>> len(rows_of(frame, "flow", group="control")), len(rows_of(frame, "flow", group=""))
     (1, 0)
     """
     rows = protected.loc[protected["metric"].eq(metric)]
     for column, value in ({"variant": "default"} | where).items():
-        rows = rows.loc[rows[column].eq(value).fillna(False).astype(bool)]
+        wanted = value if isinstance(value, list) else [value]
+        rows = rows.loc[rows[column].isin(wanted).fillna(False).astype(bool)]
     return rows
 
 

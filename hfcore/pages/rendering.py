@@ -28,6 +28,8 @@ MAX_BYTES = 1_500_000
 # The table that stands behind a figure, as a further form of the picture.
 BEHIND = "application/vnd.hfcore.table+html"
 _SORTABLE = "sortable"
+# Where a figure that is drawn for telephones takes the place of the wide one.
+_PHONE = "screen and (max-width: 34rem)"
 # What Python says of an object that has no text of its own, such as <Axes: >.
 OBJECT = re.compile(r"\[?<[A-Za-z_][\w.]*( object at|:| size).*>\]?", re.DOTALL)
 
@@ -80,6 +82,11 @@ def render(template: str, page: Page, **values: Any) -> str:
             **values,
         )
     )
+
+
+def fragment(template: str, **values: Any) -> str:
+    """A part of a page from its template; every value is escaped."""
+    return _environment().get_template(template).render(**values)
 
 
 @cache
@@ -216,11 +223,16 @@ def _figure(data: Mapping, metadata: Mapping, page: Page, latest: str) -> str:
     sizes = "".join(
         f" {side}='{int(metadata[side])}'" for side in ("width", "height") if side in metadata
     )
-    image = _text(data["image/png"]).replace("\n", "")
-    return (
-        f"<figure><img src='data:image/png;base64,{html.escape(image)}' "
-        f"alt='{html.escape(alt)}'{sizes}></figure>"
-    )
+    image = f"<img src='{_address(data['image/png'])}' alt='{html.escape(alt)}'{sizes}>"
+    if "narrow" in metadata:
+        source = f"<source media='{_PHONE}' srcset='{_address(metadata['narrow'])} 2x'>"
+        image = f"<picture>{source}{image}</picture>"
+    return f"<figure>{image}</figure>"
+
+
+def _address(image: str | list[str]) -> str:
+    """A picture in base64 as an address that holds it whole."""
+    return "data:image/png;base64," + html.escape(_text(image).replace("\n", ""))
 
 
 def _behind(table: str | list[str] | None, page: Page) -> str:

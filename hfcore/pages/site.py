@@ -12,11 +12,11 @@ import pandas as pd
 from hfcore import store
 from hfcore.errors import TableAbsentError
 from hfcore.journal import write_text
-from hfcore.pages import rendering
+from hfcore.pages import first_screen, rendering
 from hfcore.pages.answers import FIRST_WINDOW, is_shown, one_row
 from hfcore.pages.dictionary import write_dictionary
+from hfcore.pages.first_screen import SUPPORT, TRAJECTORIES, Answer
 from hfcore.pages.formats import day, number
-from hfcore.pages.wording import certainty_sentence, headline, trajectory_sentence, verb_level
 from hfcore.study import Study
 
 MANY = 12
@@ -28,7 +28,6 @@ _EXITS = {
     "month": 12,
     "subgroup": "",
 }
-SUPPORT, TRAJECTORIES = "30_support_costs", "10_trajectories"
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -
     the page's language, or in the other where there is no such report.
     """
     protected, is_long = _protected_rows(study), len(study.codes) > MANY
+    reach = max((first_screen.widest(rows) or 0.0 for rows in protected.values()), default=0.0)
     write_dictionary(folder, study)
     for language in ("sv", "en"):
         up = "" if language == "sv" else "../"
@@ -65,7 +65,7 @@ def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -
             "front.html.j2",
             page,
             cards=[
-                _card(study, code, states, protected, language, up, not is_long)
+                _card(study, code, states, protected, language, up, not is_long, reach)
                 for code in study.codes
             ],
             overview=_address(states.get(store.ALL, State()), "overview", language, up),
@@ -94,21 +94,25 @@ def _card(
     language: str,
     up: str,
     is_told: bool,
+    reach: float,
 ) -> dict[str, object]:
-    """What the front page says of one municipality; in sentences too where it ``is_told``."""
+    """What the front page says of one municipality; in sentences too where it ``is_told``.
+
+    ``reach`` is where the scale of every municipality's range ends, so that they compare.
+    """
     state, rows, texts = states[code], protected.get(code), rendering.texts(language)
     parts = ", ".join(rendering.part_name(each, language) for each in state.missing)
     made_on = day(state.made_on, language) if state.made_on else ""
     made = {"date": made_on} if made_on else {}
     status = texts["of_date" if state.languages else "no_report"]
-    kind = _kind(rows, state)
+    answer = (
+        first_screen.answer(rows, study, code, language, state.missing, reach)
+        if is_told
+        else _verdict(rows, state, language)
+    )
     return {
         "name": study.municipality(code).name,
-        "kind": kind,
-        "verdict": texts[f"verdict_{kind}"],
-        "findings": []
-        if rows is None or not is_told
-        else _findings(rows, study, code, state, language),
+        "answer": answer,
         "status": status.format(**made, cutoff=day(study.cutoff, language)),
         "missing": texts["missing"].format(parts=parts) if parts else "",
         "address": _address(state, code, language, up),
@@ -117,6 +121,11 @@ def _card(
         "exits": _cell(rows, language, TRAJECTORIES in state.missing, 100, **_EXITS),
         "made": {"text": made_on or texts["none"], "value": _order(state.made_on)},
     }
+
+
+def _verdict(rows: pd.DataFrame | None, state: State, language: str) -> Answer:
+    kind = first_screen.kind_of(rows, state.missing)
+    return Answer(kind, rendering.texts(language)[f"verdict_{kind}"], ())
 
 
 def _order(made_on: date | None) -> str:
@@ -134,25 +143,6 @@ def _cell(
     low, high = (number(end * times, language) for end in ends)
     range_ = low if low == high else rendering.texts(language)["span"].format(low=low, high=high)
     return {"text": range_, "value": f"{row['estimate']:.6g}"}
-
-
-def _findings(
-    rows: pd.DataFrame, study: Study, code: str, state: State, language: str
-) -> list[str]:
-    """The answer, how sure it is, and the ways out; what could not be computed is not spoken of."""
-    found = []
-    if SUPPORT not in state.missing:
-        found += [headline(rows, study, code, language), certainty_sentence(rows, language)]
-    if TRAJECTORIES not in state.missing:
-        found.append(trajectory_sentence(rows, study, code, language))
-    return found
-
-
-def _kind(rows: pd.DataFrame | None, state: State) -> str:
-    """Whether a difference in support is seen, not yet, or could not be computed."""
-    if rows is None or SUPPORT in state.missing:
-        return "failed"
-    return "unseen" if verb_level(rows) == "unseen" else "seen"
 
 
 def _address(state: State, place: str, language: str, up: str) -> str:

@@ -170,6 +170,10 @@ def _result_cells(rows: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.D
             name = text("columns", "participants" if is_arm else column, language)
             cells[name] = [quantity(count, "count", language) for count in counts]
             values[name] = counts.to_numpy(dtype="float64", na_value=np.nan)
+    is_weak = rows["status"].eq("too_few") & rows["estimate"].notna()
+    if is_weak.any():
+        words = [text("axes", key, language) for key in ("own_answer", "too_few_answer")]
+        cells[text("columns", "status", language)] = [words[each] for each in is_weak.astype(int)]
     frame = pd.DataFrame(cells)
     return frame, pd.DataFrame(values).reindex(columns=frame.columns)
 
@@ -228,7 +232,7 @@ def _crossed_cells(
         for estimate, interval in zip(estimates, intervals, strict=True)
     ]
     cells, _ = _name_columns(rows.drop(columns=across), language)
-    heads = [_name(across, each, language) for each in rows[across]]
+    heads = [_head(across, each, language) for each in rows[across]]
     names = list(cells)
     long = pd.DataFrame(cells).assign(_head=heads, _figure=figures)
     wide = long.pivot_table(
@@ -237,6 +241,13 @@ def _crossed_cells(
     wide = wide[list(dict.fromkeys(heads))].fillna(text("words", "missing", language))
     frame = wide.reset_index().rename_axis(columns=None)
     return frame, pd.DataFrame(np.nan, index=frame.index, columns=frame.columns)
+
+
+def _head(across: str, value: object, language: str) -> str:
+    """The heading of a column that stands for one value."""
+    if across == "month" and pd.notna(value):
+        return text("words", "after_months", language, month=int(value))
+    return _name(across, value, language)
 
 
 def _plain_cells(frame: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -114,7 +114,9 @@ def trajectory_sentence(
     words = _names(study, municipality, language) | {"cause": label("causes", cause, language)}
     if not is_shown(row):
         return text("trajectory", "few", language, **words)
-    shown = text("trajectory", "shown", language, **words, month=month, **_of_hundred(row))
+    hundred = _of_hundred(row)
+    key = "shown" if hundred["count"] else "hardly"
+    shown = text("trajectory", key, language, **words, month=month, **hundred)
     still = one_row(protected, "still_in_intervention", **here)
     if not is_shown(still):
         return shown
@@ -188,25 +190,42 @@ def naive_sentences(
     return found
 
 
-def certainty_sentence(protected: pd.DataFrame, language: str) -> str:
+def certainty_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
     """How sure the answer is and why: how many households, and how strong the comparison."""
     n = households(protected)
     if n is None:
         return text("certainty", "unknown", language)
-    shown_n = number(n, language)
-    if verb_level(protected) == "unseen" and not _has_range(protected):
-        return text("certainty", "few", language, n=shown_n)
-    grade = one_row(protected, "design_grade")
-    if not is_shown(grade):
-        return text("certainty", "ungraded", language, n=shown_n)
-    return text(
-        "certainty", "effect", language, n=shown_n, grade=number(grade["estimate"], language)
-    )
-
-
-def _has_range(protected: pd.DataFrame) -> bool:
     effect = one_row(protected, "support_effect", subgroup=FIRST_WINDOW)
-    return is_shown(effect) and effect["status"] == "ok"
+    if not is_shown(effect) or effect["status"] != "ok":
+        return _why_unseen(effect, n, study, language)
+    base = text("certainty", "base", language, base=_base(effect, n, language))
+    grade = one_row(protected, "design_grade")
+    if is_shown(grade):
+        shown = number(grade["estimate"], language)
+        meaning = text("grades", shown, language)
+        base = f"{base} {text('certainty', 'grade', language, grade=shown, meaning=meaning)}"
+    return f"{base} {text('certainty', 'repeated', language)}"
+
+
+def _base(effect: pd.Series, n: int, language: str) -> str:
+    """How many households an effect rests on: those in its window of all that took part."""
+    counts = {"n": number(n, language)}
+    if pd.isna(effect["n_events"]) or effect["n_events"] >= n:
+        return text("certainty", "base_all", language, **counts)
+    counts["part"] = number(effect["n_events"], language)
+    return text("certainty", "base_part", language, **counts)
+
+
+def _why_unseen(effect: pd.Series | None, n: int, study: Study, language: str) -> str:
+    """Why there is no answer, and what the figures hold so far."""
+    counts = {"n": n, "needed": study.definitions.min_households_arm}
+    shown = {name: number(count, language) for name, count in counts.items()}
+    is_absent = effect is None or effect["status"] == "not_available"
+    why = text("certainty", "took_part" if is_absent else "few", language, **shown)
+    if not is_shown(effect) or pd.isna(effect["ci_low"]):
+        return why
+    ends = {end: signed_money(effect[f"ci_{end}"], language) for end in ("low", "high")}
+    return f"{why} {text('certainty', 'so_far', language, **ends)}"
 
 
 def limits(protected: pd.DataFrame, study: Study, language: str) -> list[str]:
@@ -230,11 +249,6 @@ def caption_of_people(language: str) -> str:
     return text("report", "people", language)
 
 
-def pooled_name(language: str) -> str:
-    """What all municipalities together are called."""
-    return text("words", "pooled", language)
-
-
 def notices(study: Study, language: str) -> list[str]:
     """What stands on every public page: simulated data, changed counts, price year."""
     found = [text("notices", "disclosure", language)]
@@ -248,7 +262,7 @@ def caption(rows: pd.DataFrame, language: str) -> str:
     metrics = list(dict.fromkeys(rows["metric"]))
     title = " / ".join(label("metrics", metric, language) for metric in metrics[:2])
     groups = [each for each in dict.fromkeys(rows["group"]) if each and each != "difference"]
-    who = ", " + _joined([label("groups", each, language) for each in groups], language)
+    who = ", " + joined([label("groups", each, language) for each in groups], language)
     notes = [text("captions", "interval", language)] if shown["ci_low"].notna().any() else []
     is_curve = rows["metric"].eq("cumulative_incidence").any()
     if is_curve and "protection" in rows:
@@ -257,7 +271,12 @@ def caption(rows: pd.DataFrame, language: str) -> str:
     return " ".join([sentence, *notes])
 
 
-def _joined(words: list[str], language: str) -> str:
+def joined(words: list[str], language: str) -> str:
+    """Words as in a sentence.
+
+    >>> joined(["a", "b", "c"], "en")
+    'a, b and c'
+    """
     joint = f" {text('words', 'and', language)} "
     return joint.join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 

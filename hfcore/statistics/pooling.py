@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import betaincinv, betaln, chdtrc, expit, logit, logsumexp, stdtrit
+from scipy.special import betaincinv, betaln, chdtrc, expit, logit, logsumexp, ndtri, stdtrit
 
 from hfcore.errors import MetricInputError
 
@@ -187,6 +187,24 @@ def pool_shares(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> Pooled
     return PooledShares(
         share, low, high, float(pooled), float(pooled_low), float(pooled_high), float(weight @ rho)
     )
+
+
+def worth_of(share: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
+    """How many independent members a share with a 95 % interval is worth; NaN where none tells.
+
+    Wilson's limits solve (p − limit)² = z² limit (1 − limit) / n, so n follows from a limit: the
+    lower where there is one below the share, else the upper.
+
+    Examples
+    --------
+    >>> worth_of([0.25, 0.0], [0.1375, 0.0], [0.4107, 0.16113]).round(1).tolist()
+    [36.0, 20.0]
+    """
+    share, low, high = (np.asarray(each, float) for each in (share, low, high))
+    limit = np.where(share > low, low, high)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worth = ndtri(0.975) ** 2 * limit * (1 - limit) / (share - limit) ** 2
+    return np.where(np.isfinite(worth) & (worth > 0), worth, np.nan)
 
 
 def _posterior_nodes(

@@ -1,5 +1,5 @@
 "use strict";
-// Tables of class "sortable": a button in each heading sorts, a field above filters rows.
+// Tables of class "sortable": a button in each heading sorts, a field above long ones filters rows.
 for (const table of document.querySelectorAll("table.sortable")) {
   const said = document.body.dataset, lang = document.documentElement.lang;
   const collator = new Intl.Collator(lang, { numeric: true });
@@ -26,6 +26,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
       body.append(...rows);
     });
   });
+  // Few rows are seen at a glance.
+  if (rows.length <= 8) continue;
   const line = document.createElement("p"), label = document.createElement("label");
   const field = document.createElement("input"), count = document.createElement("span");
   line.className = "filter";

@@ -1,0 +1,138 @@
+"""What the overview says of all municipalities: names of rows, and sentences made by rules."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hfcore.pages.answers import FIRST_WINDOW, is_shown, one_row, verb_level
+from hfcore.pages.formats import label, number
+from hfcore.pages.texts import text
+from hfcore.pages.wording import intervention, joined, signed_money
+from hfcore.study import Study
+
+ALL = "all"
+# With fewer municipalities their true differences can hardly be told from chance.
+FEW_PLACES = 10
+MOST_NAMES = 6
+
+
+def named(rows: pd.DataFrame, study: Study, language: str) -> pd.DataFrame:
+    """Rows of municipalities with names in place of codes, ready for a table.
+
+    Rows of ``all`` are named by their variant; the others keep theirs only where it tells two
+    figures of a municipality apart.
+    """
+    names = {each.code: each.name for each in study.municipalities}
+    is_all = rows["municipality"].eq(ALL)
+    told = [
+        text("forest", "predicted" if variant == "predicted" else "pooled", language)
+        if code == ALL
+        else names.get(code, code)
+        for code, variant in zip(rows["municipality"], rows["variant"], strict=True)
+    ]
+    is_twofold = rows.loc[~is_all, "variant"].nunique() > 1
+    own = rows["variant"].mask(is_all, "steadied").replace("default", "own")
+    # One more municipality has no households yet.
+    is_new = rows["variant"].eq("predicted")
+    counts = {name: rows[name].mask(is_new) for name in ("n", "n_events")}
+    return rows.assign(municipality=told, variant=own if is_twofold else "default", **counts)
+
+
+def seen_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
+    """In how many municipalities a difference in support is seen, and by name in which.
+
+    ``protected`` are the rows of the whole study.
+    """
+    effects = protected.loc[protected["metric"].isin(["support_effect", "design_grade"])]
+    own = dict(iter(effects.groupby("municipality", sort=False)))
+    places = [each for each in study.municipalities if each.code in own]
+    seen = [each.name for each in places if verb_level(own[each.code]) != "unseen"]
+    words = {"count": len(seen), "all": len(study.municipalities)}
+    if not seen or len(seen) > MOST_NAMES:
+        return text("together", "seen_many" if seen else "seen_nowhere", language, **words)
+    return text("together", "seen", language, names=joined(seen, language), **words)
+
+
+def pooled_effect_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
+    """By how much support changed over all municipalities, as a range, or that it is not seen.
+
+    ``protected`` are the rows of the whole study.
+    """
+    row = _of_all(protected, "pooled")
+    words = {"intervention": intervention(study, language), "window": _window(language)}
+    if not is_shown(row) or pd.isna(row["ci_low"]):
+        return text("together", "alone", language, **words)
+    ends = {end: signed_money(row[f"ci_{end}"], language) for end in ("low", "high")}
+    is_open = row["ci_low"] <= 0 <= row["ci_high"] or row["status"] != "ok"
+    if is_open:
+        return text("together", "open", language, **words, **ends)
+    sizes = sorted(abs(row[end]) for end in ("ci_low", "ci_high"))
+    low, high = (number(each, language) for each in sizes)
+    direction = text("words", "less" if row["ci_high"] < 0 else "more", language)
+    return text("together", "clear", language, **words, low=low, high=high, direction=direction)
+
+
+def _window(language: str) -> str:
+    return text("windows", FIRST_WINDOW.partition("=")[2], language)
+
+
+def _of_all(protected: pd.DataFrame, variant: str, **where: object) -> pd.Series | None:
+    where = {"subgroup": FIRST_WINDOW} | where
+    return one_row(protected, "support_effect", variant=variant, municipality=ALL, **where)
+
+
+def spread_sentence(protected: pd.DataFrame, language: str) -> str:
+    """How far the municipalities differ beyond chance; empty where they are not pooled."""
+    between, part = _of_all(protected, "between"), _of_all(protected, "i_squared")
+    predicted = _of_all(protected, "predicted")
+    if not all(is_shown(each) for each in (between, part, predicted)):
+        return ""
+    words = {end: signed_money(predicted[f"ci_{end}"], language) for end in ("low", "high")}
+    words |= {"between": number(between["estimate"], language)}
+    words |= {"part": number(part["estimate"] * 100, language)}
+    key = "spread" if part["estimate"] > 0 and between["estimate"] > 0 else "alike"
+    found = [text("together", key, language, **words)]
+    if _places(protected) < FEW_PLACES:
+        found.append(text("together", "few", language, count=_places(protected)))
+    return " ".join([*found, text("together", "predicted", language, **words)])
+
+
+def _places(protected: pd.DataFrame) -> int:
+    """How many municipalities have a figure of their own with an interval."""
+    effects = protected["metric"].eq("support_effect") & protected["subgroup"].eq(FIRST_WINDOW)
+    own = effects & protected["municipality"].ne(ALL) & protected["ci_low"].notna()
+    return int(protected.loc[own, "municipality"].nunique())
+
+
+def share_sentence(steadied: pd.DataFrame, language: str) -> str:
+    """Of 100 families in the average municipality, how many had left, and in one more.
+
+    ``steadied`` are rows of ``pooled_curves.steadied_shares``; empty where they are not pooled.
+    """
+    rows = {variant: steadied.loc[steadied["variant"].eq(variant)] for variant in _SHARES}
+    if any(each.empty or each["estimate"].isna().all() for each in rows.values()):
+        return ""
+    pooled, predicted = (each.iloc[0] for each in rows.values())
+    hundred = {
+        "count": pooled["estimate"],
+        "low": pooled["ci_low"],
+        "high": pooled["ci_high"],
+        "lowest": predicted["ci_low"],
+        "highest": predicted["ci_high"],
+    }
+    words = {name: number(value * 100, language) for name, value in hundred.items()}
+    words |= {"cause": label("causes", pooled["cause"], language)}
+    return text("together", "shares", language, month=int(pooled["month"]), **words)
+
+
+def share_caption(shares: pd.DataFrame, language: str) -> str:
+    """What the table of a share of all municipalities shows: whose cause, after how long."""
+    if shares.empty:
+        return text("words", "no_rows", language)
+    first = shares.iloc[0]
+    words = {"cause": label("causes", first["cause"], language), "month": int(first["month"])}
+    heading = text("axes", "left_for", language, **words)
+    return f"{heading}. {text('captions', 'interval', language)}"
+
+
+_SHARES = ("pooled", "predicted")
