@@ -67,7 +67,11 @@ def test_windows_stand_in_the_order_of_months():
     rows = effects([-500.0, -900.0], [300.0, 400.0])
     later = [rows.assign(subgroup=f"window={each}") for each in ("13-24", "1-24", "1-12")]
     found = pooled_support_effect(pd.concat(later), study())
-    assert found["subgroup"].tolist() == ["window=1-12", "window=13-24", "window=1-24"]
+    assert found["subgroup"].drop_duplicates().tolist() == [
+        "window=1-12",
+        "window=13-24",
+        "window=1-24",
+    ]
 
 
 def test_no_rows_give_no_rows_and_a_missing_column_is_named():
