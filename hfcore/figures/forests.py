@@ -61,7 +61,7 @@ def plot_forest(
     own = rows.loc[rows["municipality"].ne(ALL)]
     if own["municipality"].nunique() > MOST_ROWS:
         ax = _draw_many(rows, language, ax)
-    elif own["variant"].eq("steadied").any():
+    elif "variant" in own and own["variant"].eq("steadied").any():
         ax = _draw_steadied(rows, language, names or {}, ax)
     else:
         ax = row_axes(ax, len(rows))
