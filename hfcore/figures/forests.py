@@ -50,7 +50,7 @@ def plot_forest(
     ----------
     rows : rows of one metric, one a municipality in the order drawn; of ``all`` the mean
         (``pooled``) and where one more municipality would lie (``predicted``). Rows ``steadied``
-        are drawn below their municipality's own.
+        are drawn below their municipality's own. Without a variant all are taken for the main one.
     names : municipality code → name.
 
     Notes
@@ -58,10 +58,11 @@ def plot_forest(
     More than 30 municipalities stand side by side in the order of their codes, without names:
     the picture then shows how far they spread around their mean and how unsure each is.
     """
+    rows = rows if "variant" in rows else rows.assign(variant="default")
     own = rows.loc[rows["municipality"].ne(ALL)]
     if own["municipality"].nunique() > MOST_ROWS:
         ax = _draw_many(rows, language, ax)
-    elif "variant" in own and own["variant"].eq("steadied").any():
+    elif own["variant"].eq("steadied").any():
         ax = _draw_steadied(rows, language, names or {}, ax)
     else:
         ax = row_axes(ax, len(rows))
