@@ -35,6 +35,8 @@ from hfcore.pages.texts import text
 ALL = "all"
 # More rows than this cannot be read one by one in a picture: the table beside it names each.
 MOST_ROWS = 30
+# What rows are that do not tell it.
+_UNTOLD = {"variant": "default", "cause": "", "month": None}
 
 
 @styled
@@ -50,7 +52,7 @@ def plot_forest(
     ----------
     rows : rows of one metric, one a municipality in the order drawn; of ``all`` the mean
         (``pooled``) and where one more municipality would lie (``predicted``). Rows ``steadied``
-        are drawn below their municipality's own. Without a variant all are taken for the main one.
+        are drawn below their municipality's own.
     names : municipality code → name.
 
     Notes
@@ -58,7 +60,7 @@ def plot_forest(
     More than 30 municipalities stand side by side in the order of their codes, without names:
     the picture then shows how far they spread around their mean and how unsure each is.
     """
-    rows = rows if "variant" in rows else rows.assign(variant="default")
+    rows = rows.assign(**{name: word for name, word in _UNTOLD.items() if name not in rows})
     own = rows.loc[rows["municipality"].ne(ALL)]
     if own["municipality"].nunique() > MOST_ROWS:
         ax = _draw_many(rows, language, ax)
