@@ -152,7 +152,9 @@ def _read_excel(path: Path, source: Source, file: str) -> TextTable:
         rows = [row + 1 for row in grid.marks.hidden_rows]
         count = len(rows) + grid.hidden_sheets
         problems.append(problem("W-HIDDEN", file, sheet=sheet, rows=rows, count=count))
-    if grid.has_links:
+    if grid.package.is_old:
+        problems.append(problem("W-OLD", file, sheet=sheet))
+    if grid.package.has_links:
         problems.append(problem("W-LINK", file, sheet=sheet))
     if headers is None:
         return TextTable(file, sheet, pd.DataFrame(), {}, stopped_rows(), problems)
