@@ -21,12 +21,12 @@ from raw_study import (
 )
 
 from hfcore.data_in import intake, moves
-from hfcore.data_in.account import broken_rules
 from hfcore.data_in.ingest import ingest_study
 from hfcore.errors import KeyMissingError, LockedError, StudyError, UsageError
 from hfcore.journal import study_lock
+from hfcore.metrics.quality import rules_met
 from hfcore.schema import MOVE_TABLES, TABLES
-from hfcore.store import processed_folder, read_table
+from hfcore.store import processed_folder, read_ingest, read_table
 
 REAL = STUDY.replace("is_simulated = true", "is_simulated = false")
 
@@ -254,7 +254,7 @@ def test_a_household_that_comes_back_is_one(raw):
     first = households.loc[households["started_on"] == "2019-03-01", "household_id"].item()
     payments = read_table("liten", "payments", "0180")
     assert payments.loc[payments["month"] == "2020-07-01", "household_id"].item() == first
-    told = broken_rules("liten", "0180").query("rule == 'W-HOUSEHOLD'")
+    told = rules_met(read_ingest("liten"), "0180").query("rule == 'W-HOUSEHOLD'")
     assert told["rows"].sum() == 2
 
 
@@ -308,7 +308,7 @@ def test_a_table_without_files_is_absent(raw):
     (raw / "0180" / "planering.xlsx").unlink()
     report = ingest_study("liten")
     assert not report.has_errors
-    assert "W-MISSING" in set(broken_rules("liten", "0180")["rule"])
+    assert "W-MISSING" in set(rules_met(read_ingest("liten"), "0180")["rule"])
     assert not (processed_folder("liten") / "tables" / "plans" / "municipality=0180").exists()
 
 

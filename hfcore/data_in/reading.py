@@ -182,8 +182,8 @@ def _find_header(
         return 0, None, [problem("E-HEADER", file, sheet=sheet, **words)]
     twice = sorted({each for each in best if each and best.count(each) > 1})
     if twice:
-        found = ", ".join(map(harmless, twice))
-        return 0, None, [problem("E-HEADER-TWICE", file, sheet=sheet, found=found)]
+        words = _shown_headers([*map(harmless, twice)], best, len(best))
+        return 0, None, [problem("E-HEADER", file, sheet=sheet, **words)]
     skipped = (
         [] if at == 1 else [problem("W-HEADER-ROW", file, sheet=sheet, rows=[at], count=at - 1)]
     )
