@@ -299,6 +299,25 @@ def test_a_mapping_that_lacks_a_column_is_told_before_anything_is_read(raw):
         ingest_study("liten")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('Flytt = "moved"', 'Flytt = ""', "closure_reason has 1 codes that are not known. Some"),
+        ('Flytt = "moved"', 'Flytt = "mooved"', "Known: work, subsidised_work"),
+        ('"sick_leave"}}', '"sick_leaf"}}', "plan has 1 codes .* Known: job_seeking, sick_leave"),
+        ('{row_id = "Id"}', '{rowid = "Id"}', "number 3: options has no rowid; it has: row_id"),
+        ('format = "excel"', 'format = "xlsx"', "number 4: format is one of: csv or excel"),
+        ('sheet = "Planering"', 'decimal = ";"', "number 4: decimal is one of: , or ."),
+    ],
+)
+def test_a_mapping_that_would_mislead_is_told_before_anything_is_read(raw, old, new, told):
+    assert STUDY.count(old) == 1
+    (raw / "study.toml").write_text(STUDY.replace(old, new), encoding="utf-8")
+    with pytest.raises(StudyError, match=told):
+        ingest_study("liten")
+    assert not processed_folder("liten").exists()
+
+
 def test_an_unknown_municipality(raw):
     with pytest.raises(UsageError, match="0180, 1290"):
         ingest_study("liten", ["9999"])

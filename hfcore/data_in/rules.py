@@ -89,6 +89,6 @@ def most_important_first(problems: Sequence[Problem]) -> list[Problem]:
 
     def weight(each: Problem) -> tuple:
         place = (each.municipality, each.table, each.file, each.sheet, each.column)
-        return (not each.is_error, bool(each.rows), -each.count, each.rule, *place, each.rows)
+        return (each.weight, -each.count, each.rule, *place, each.rows)
 
     return sorted(problems, key=weight)
