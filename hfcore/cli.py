@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ LATER_OPTIONS = {
     "many notebooks run at once on this machine.",
 }
 INTERRUPTED = 130
+WEIGHTS = ("Stops whole files", "Stops rows", "Goes on and is counted")
 
 app = typer.Typer(
     add_completion=False,
@@ -109,7 +111,10 @@ def ingest(
         raise UsageError("Name the study, or a file after --suggest.")
     from hfcore.data_in.ingest import ingest_study
 
-    _tell_intake(ingest_study(study, municipality or (), key_file, workers))
+    _tell_intake(
+        ingest_study(study, municipality or (), key_file, workers),
+        "Some file or row could not be taken; the rest is done.",
+    )
 
 
 def _draft_mapping(file: Path) -> None:
@@ -128,7 +133,10 @@ def check(
     _use_data(data)
     from hfcore.data_in.ingest import ingest_study
 
-    _tell_intake(ingest_study(study, municipality or (), key_file, write=False))
+    _tell_intake(
+        ingest_study(study, municipality or (), key_file, write=False),
+        "Some file or row could not be taken. This would be kept; nothing was written.",
+    )
 
 
 @app.command(epilog="Example: hfcore run hela-familjen --municipality 1290 --language sv")
@@ -212,14 +220,17 @@ def _use_data(folder: Path | None) -> None:
         os.environ["HFCORE_DATA"] = str(folder.resolve())
 
 
-def _tell_intake(report: Any) -> None:
+def _tell_intake(report: Any, when_stopped: str) -> None:
+    """Say what is wrong, the most important first, and end with what is kept."""
     from hfcore.data_in.rules import sentences
 
+    for stops, kind in groupby(report.problems, key=lambda each: each.weight):
+        _say(f"{WEIGHTS[stops]}:")
+        for sentence in sentences(list(kind)):
+            _say(f"  {sentence}")
     print(report.counts.to_csv(index=False, sep="\t", lineterminator="\n"), end="")
-    for sentence in sentences(report.problems):
-        _say(sentence)
     if report.has_errors:
-        raise RawDataError("Some file or row could not be taken; the rest is done.")
+        raise RawDataError(when_stopped)
 
 
 @contextlib.contextmanager

@@ -89,6 +89,11 @@ class Problem:
         """Whether the rule stops its row or file."""
         return self.rule.startswith("E-")
 
+    @property
+    def weight(self) -> int:
+        """0 stops a whole file, 1 stops rows, 2 goes on and is counted."""
+        return (1 if self.rows else 0) if self.is_error else 2
+
     def sentence(self, language: str = "en") -> str:
         """The problem as one line.
 

@@ -13,6 +13,7 @@ from small_study import NAME, write_data
 
 from hfcore import cli, errors
 from hfcore.data_in import ingest
+from hfcore.data_in.rules import most_important_first
 from hfcore.running import batch
 from hfcore.running.tasks import Outcome
 
@@ -182,7 +183,7 @@ def test_an_interruption_is_130(ran, capsys):
 
 def test_being_asked_to_end_counts_as_an_interruption():
     code = (
-        "import os, signal, time; from hfcore import cli\nfrom hfcore.running import batch\n"
+        "import os, signal, time; from hfcore import cli; from hfcore.running import batch\n"
         "batch.run_study = lambda *a, **o: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(9))\n"
         f"cli.main(['run', {NAME!r}])"
     )
@@ -201,20 +202,34 @@ def test_problems_of_an_intake_are_told_and_3(monkeypatch, tmp_path, capsys):
     import pandas as pd
 
     counts = pd.DataFrame({"table": ["households"], "read": [3], "kept": [2], "quarantined": [1]})
-    found = errors.Problem("E-DATE", "a.csv", "Write dates so.", "Skriv så.", rows=(3,), count=1)
+    found = [
+        errors.Problem("W-SERIAL", "a.csv", "Converted.", "Omräknat.", rows=(3,), count=1),
+        errors.Problem("E-DATE", "a.csv", "Write dates so.", "Skriv så.", rows=(3,), count=1),
+        errors.Problem("E-HEADER", "b.csv", "Name it so.", "Kalla den så."),
+    ]
     calls = []
 
     def ingest_study(*args, **options):
         calls.append((args, options))
-        return ingest.IngestReport(counts, [found])
+        return ingest.IngestReport(counts, most_important_first(found))
 
     monkeypatch.setattr(ingest, "ingest_study", ingest_study)
     monkeypatch.setenv("HFCORE_DATA", str(write_data(tmp_path / "data")))
     assert cli.run_command(["ingest", NAME, "--municipality", "0180", "--workers", "2"]) == 3
     said = capsys.readouterr()
     assert said.out == "table\tread\tkept\tquarantined\nhouseholds\t3\t2\t1\n"
-    assert said.err.splitlines()[0] == "E-DATE a.csv, rows 3: Write dates so."
+    assert said.err.splitlines() == [
+        "Stops whole files:",
+        "  E-HEADER b.csv: Name it so.",
+        "Stops rows:",
+        "  E-DATE a.csv, rows 3: Write dates so.",
+        "Goes on and is counted:",
+        "  W-SERIAL a.csv, rows 3: Converted.",
+        "Some file or row could not be taken; the rest is done.",
+    ]
     assert cli.run_command(["check", NAME]) == 3
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1].endswith("This would be kept; nothing was written.")
     assert calls == [
         ((NAME, ["0180"], None, 2), {}),
         ((NAME, (), None), {"write": False}),

@@ -21,12 +21,12 @@ from raw_study import (
 )
 
 from hfcore.data_in import intake, moves
-from hfcore.data_in.account import broken_rules
 from hfcore.data_in.ingest import ingest_study
 from hfcore.errors import KeyMissingError, LockedError, StudyError, UsageError
 from hfcore.journal import study_lock
+from hfcore.metrics.quality import rules_met
 from hfcore.schema import MOVE_TABLES, TABLES
-from hfcore.store import processed_folder, read_table
+from hfcore.store import processed_folder, read_ingest, read_table
 
 REAL = STUDY.replace("is_simulated = true", "is_simulated = false")
 
@@ -254,7 +254,7 @@ def test_a_household_that_comes_back_is_one(raw):
     first = households.loc[households["started_on"] == "2019-03-01", "household_id"].item()
     payments = read_table("liten", "payments", "0180")
     assert payments.loc[payments["month"] == "2020-07-01", "household_id"].item() == first
-    told = broken_rules("liten", "0180").query("rule == 'W-HOUSEHOLD'")
+    told = rules_met(read_ingest("liten"), "0180").query("rule == 'W-HOUSEHOLD'")
     assert told["rows"].sum() == 2
 
 
@@ -299,6 +299,25 @@ def test_a_mapping_that_lacks_a_column_is_told_before_anything_is_read(raw):
         ingest_study("liten")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('Flytt = "moved"', 'Flytt = ""', "closure_reason has 1 codes that are not known. Some"),
+        ('Flytt = "moved"', 'Flytt = "mooved"', "Known: work, subsidised_work"),
+        ('"sick_leave"}}', '"sick_leaf"}}', "plan has 1 codes .* Known: job_seeking, sick_leave"),
+        ('{row_id = "Id"}', '{rowid = "Id"}', "number 3: options has no rowid; it has: row_id"),
+        ('format = "excel"', 'format = "xlsx"', "number 4: format is one of: csv or excel"),
+        ('sheet = "Planering"', 'decimal = ";"', "number 4: decimal is one of: , or ."),
+    ],
+)
+def test_a_mapping_that_would_mislead_is_told_before_anything_is_read(raw, old, new, told):
+    assert STUDY.count(old) == 1
+    (raw / "study.toml").write_text(STUDY.replace(old, new), encoding="utf-8")
+    with pytest.raises(StudyError, match=told):
+        ingest_study("liten")
+    assert not processed_folder("liten").exists()
+
+
 def test_an_unknown_municipality(raw):
     with pytest.raises(UsageError, match="0180, 1290"):
         ingest_study("liten", ["9999"])
@@ -308,7 +327,7 @@ def test_a_table_without_files_is_absent(raw):
     (raw / "0180" / "planering.xlsx").unlink()
     report = ingest_study("liten")
     assert not report.has_errors
-    assert "W-MISSING" in set(broken_rules("liten", "0180")["rule"])
+    assert "W-MISSING" in set(rules_met(read_ingest("liten"), "0180")["rule"])
     assert not (processed_folder("liten") / "tables" / "plans" / "municipality=0180").exists()
 
 

@@ -66,7 +66,7 @@ INGEST = {
     ],
     "problems": [
         {"rule": "W-TOTAL", "table": "plans", "municipality": "1290", "count": 1, "file": "a.csv",
-         "sheet": "", "column": "", "message": "Left out."},
+         "sheet": "", "column": "", "message": "Left out.", "message_sv": "Utelämnad."},
         {"rule": "E-DATE", "table": "plans", "municipality": "1290", "count": 2, "file": "b.xlsx",
          "sheet": "S", "column": "Start", "message": "No date."},
         {"rule": "E-DATE", "table": "plans", "municipality": "1293", "count": 5, "file": "c.csv",
@@ -82,4 +82,6 @@ def test_only_the_own_municipality_is_told_and_what_stops_comes_first():
     met = quality.rules_met(INGEST, "1290")
     assert met["rule"].tolist() == ["E-DATE", "W-IDENTITY", "W-TOTAL"]
     assert met.loc[0, ["rows", "place"]].tolist() == [2, "b.xlsx / S / Start"]
+    own = {"problems": INGEST["problems"][:1]}
+    assert quality.rules_met(own, "1290", "sv")["meaning"].tolist() == ["Utelämnad."]
     assert len(quality.rules_met({"problems": []}, "1290")) == 0

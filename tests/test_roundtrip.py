@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
+import shutil
+from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -12,12 +17,17 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, STUDY, write_lines, write_plans
+from open_document import sheet, write_open_document
+from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, PLANS, STUDY, write_lines, write_plans
 
 from hfcore.data_in import workbooks
-from hfcore.data_in.cleaning import clean_table
+from hfcore.data_in.cleaning import Cleaned, clean_table
+from hfcore.data_in.intake import adapted
+from hfcore.data_in.kolada import read_kolada
 from hfcore.data_in.reading import read_source
+from hfcore.data_in.suggest import suggest_source
 from hfcore.definition import build_study
+from hfcore.errors import RawDataError
 from hfcore.study import ColumnSource, Source
 
 SAMPLE, NIGHTLY = 400, 10_000
@@ -51,7 +61,7 @@ layouts = st.fixed_dictionaries(
         "quoting": st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
         "end": st.sampled_from(["\r\n", "\n"]),
         "order": st.permutations(range(6)),
-        "is_workbook": st.integers(0, WORKBOOK_SHARE - 1).map(lambda number: number == 0),
+        "kind": st.sampled_from(["csv"] * (WORKBOOK_SHARE - 2) + ["xlsx", "ods"]),
     }
 )
 HEADERS = ["Ärende", "Grupp", "Start", "Vuxna", "Belopp", "Vårdcentral"]
@@ -68,7 +78,7 @@ def study():
 def no_process(monkeypatch):
     """Read workbooks in this process: quicker, and these are known to be whole."""
     monkeypatch.setattr(
-        workbooks, "_read_apart", lambda path, *rest: workbooks._read_here(str(path), *rest)
+        workbooks, "_read_apart", lambda path, *rest: workbooks._read_here(str(path), *rest[:2])
     )
 
 
@@ -88,7 +98,10 @@ def write_file(path, table: list[tuple], layout: dict) -> None:
     titles = [[f"Utdrag {number}"] for number in range(layout["titles"])]
     lines = [[HEADERS[i] for i in order]]
     lines += [[written(row, layout)[i] for i in order] for row in table]
-    if layout["is_workbook"]:
+    if layout["kind"] == "ods":
+        write_open_document(path, sheet("Blad1", titles + lines))
+        return
+    if layout["kind"] == "xlsx":
         book = openpyxl.Workbook()
         for line in titles + lines:
             book.active.append(line)
@@ -114,7 +127,7 @@ def source_of(layout: dict) -> Source:
             "children": ColumnSource(value="0"),
             "care_centre": ColumnSource("Vårdcentral"),
         },
-        format="excel" if layout["is_workbook"] else "csv",
+        format="csv" if layout["kind"] == "csv" else "excel",
         encoding=layout["encoding"],
         separator=layout["separator"],
         decimal=layout["decimal"],
@@ -175,17 +188,52 @@ INSERTS = ('"', ";", "\n", "\r", "\0", "\ufeff", "\u202e", "=1+1", "<x>", "1e308
            "9" * 400, ";" * 400, '"' * 99, "\ud800", "0000-00-00", "٣", "summa;;;;")  # fmt: skip
 
 
+LAYOUTS = {
+    "monthly": {"separator": "\t", "options": {"layout": "monthly", "header": "none"}},
+    "lifecare": {"options": {"layout": "lifecare"}},
+}
+MONTHLY = [
+    "2019\t01\t0180\t\t1\t9000\t198112189876\t1\t0\t0\t2\t38\t197010632391\t1\t0\t0\t1\t49",
+    "2019\t02\t0180\t\t1\t500\t191212121212\t1\t0\t0\t1\t99\t\t\t\t\t\t",
+]
+LIFECARE = """{"value": [{"Id": 7, "CustomerNumber": "198112189876", "Amount": 9000.5,
+"PayDate": "2019-02-25T00:00:00", "Version": 1, "persons": [{"CustomerNumber": "197010632391",
+"ConcernedMonth": "2019-03"}]}, {"Id": 8, "CustomerNumber": "A-3", "Amount": -1, "persons": []}]}"""
+
+
 @pytest.fixture(scope="module")
 def whole_files(tmp_path_factory, study):
-    """The four files of the small study with their sources, as bytes."""
+    """Whole files of every kind, each with its source: text files first, then workbooks."""
     folder = tmp_path_factory.mktemp("whole")
     write_lines(folder / "hushall.csv", HOUSEHOLDS)
     write_lines(folder / "personer.csv", PERSONS)
     write_lines(folder / "utbetalningar.csv", PAYMENTS, "utf-8-sig")
+    write_lines(folder / "monthly.txt", MONTHLY)
+    write_lines(folder / "lifecare.json", LIFECARE.split("\n"), "utf-8")
     write_plans(folder / "planering.xlsx")
-    files = sorted(folder.iterdir())
-    tables = {"hushall": 0, "personer": 1, "utbetalningar": 2, "planering": 3}
-    return [(study.sources[tables[file.stem]], file.read_bytes()) for file in files]
+    shutil.copy(Path(__file__).parent / "reference" / "plans.xls", folder)
+    rows = [["Personnummer", "Från", "Planering"], *map(list, PLANS)]
+    write_open_document(folder / "plans.ods", sheet("Planering", rows))
+    households, persons, payments, plans = study.sources
+    sources = {
+        "hushall.csv": households,
+        "personer.csv": persons,
+        "utbetalningar.csv": payments,
+        "monthly.txt": replace(payments, columns={}, **LAYOUTS["monthly"]),
+        "lifecare.json": replace(persons, columns={}, **LAYOUTS["lifecare"]),
+        "planering.xlsx": plans,
+        "plans.xls": plans,
+        "plans.ods": plans,
+    }
+    return [(source, (folder / name).read_bytes()) for name, source in sources.items()]
+
+
+def cleaned(path: Path, source: Source, study) -> Cleaned:
+    """One file through the reader of its kind."""
+    if "layout" not in source.options:
+        return clean_table(read_source(path, source), source, study)
+    (text,), mapped, _ = adapted([path], [path.name], source, study)
+    return clean_table(text, mapped, study)
 
 
 def try_broken_files(count: int, seed: int, whole_files, study, folder) -> dict[str, int]:
@@ -198,8 +246,10 @@ def try_broken_files(count: int, seed: int, whole_files, study, folder) -> dict[
         source, raw = chosen[int(rng.integers(0, len(chosen)))]
         path = folder / "broken"
         path.write_bytes(mutated(rng, raw))
-        done = clean_table(read_source(path, source), source, study)
-        assert len(done.rows) + done.stopped["row"].nunique() <= done.read + 1
+        done = cleaned(path, source, study)
+        # A payment of a Lifecare extract holds several persons.
+        several = source.options.get("layout") == "lifecare"
+        assert several or len(done.rows) + done.stopped["row"].nunique() <= done.read + 1
         assert all(each.sentence("sv") for each in done.problems)
         assert len(done.rows) or done.problems or not done.read
         ends["rows" if len(done.rows) else "sentences"] += 1
@@ -215,6 +265,26 @@ def test_a_sample_of_broken_files(whole_files, study, tmp_path):
 def test_ten_thousand_broken_files(whole_files, study, tmp_path):
     ends = try_broken_files(NIGHTLY, 2, whole_files, study, tmp_path)
     assert ends["rows"] > NIGHTLY / 10 and ends["sentences"] > NIGHTLY / 20
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_drafts_and_reference_figures_of_broken_files(whole_files, tmp_path, seed):
+    """What is no study's drop ends in an answer or a sentence, too."""
+    rng = np.random.default_rng(seed)
+    figures = json.dumps({"values": [KOLADA]}).encode()
+    for _, raw in [*whole_files, (None, figures)] * 3:
+        (tmp_path / "broken").write_bytes(mutated(rng, raw))
+        for read in (suggest_source, read_kolada):
+            with contextlib.suppress(RawDataError):
+                read(tmp_path / "broken")
+
+
+KOLADA = {
+    "kpi": "N31807",
+    "municipality": "0180",
+    "period": 2020,
+    "values": [{"gender": "T", "count": 1, "status": "", "value": 4.2}],
+}
 
 
 @given(st.binary(max_size=400))

@@ -119,6 +119,29 @@ def test_forms_are_found_and_what_is_lacking_is_told(tmp_path):
     assert 'separator = "\\t"' in suggest_source(tmp_path / "t.tsv").text
 
 
+def test_codes_by_likeness_and_codes_of_ones_own_are_marked(tmp_path):
+    rows = [
+        f"Ä{n};Huvudsökande i ärendet;Kvinna;1970;Ohälsa, oviss" for n in range(20)
+    ] + [f"Ä{n};Hemmavarande barn;Man;2010;" for n in range(20)]  # fmt: skip
+    people = [f"19{n:02}0101-X{n:03};{row}" for n, row in enumerate(rows, start=10)]
+    write_lines(tmp_path / "p.csv", ["Personnr;Dnr;Ställning;Kön;Född år;Hinder", *people], "utf-8")
+    text = suggest_source(tmp_path / "p.csv").text
+    role = next(line for line in text.splitlines() if line.startswith("role"))
+    assert '"Huvudsökande i ärendet" = "applicant"' in role and "# CHECK: each is one of" in role
+    obstacle = next(line for line in text.splitlines() if line.startswith("obstacle"))
+    assert '"Ohälsa, oviss" = "ohalsa_oviss"' in obstacle and "# CHECK" in obstacle
+    sex = next(line for line in text.splitlines() if line.startswith("sex"))
+    assert "CHECK" not in sex
+
+
+def test_what_is_lacking_is_guessed_by_its_cells_and_payments_by_their_number(tmp_path):
+    rows = [f"V-{n};Z{n % 40};2021-0{n % 9 + 1};{n},50" for n in range(90)]
+    write_lines(tmp_path / "u.csv", ["Verifikation;Qqq;Avser månad;Belopp", *rows], "utf-8")
+    text = suggest_source(tmp_path / "u.csv").text
+    assert '# household_id = "Qqq"  # CHECK: needed; perhaps this one' in text
+    assert '# options = {row_id = "Verifikation"}  # CHECK' in text
+
+
 @pytest.mark.parametrize("content", [b"", b"\0" * 50, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
 def test_what_cannot_be_read_is_a_sentence(tmp_path, content):
     (tmp_path / "x").write_bytes(content)

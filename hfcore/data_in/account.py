@@ -6,13 +6,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
-
 from hfcore.data_in.intake import Intake
-from hfcore.data_in.rules import rules
 from hfcore.errors import Problem
 from hfcore.identity import Key
-from hfcore.store import processed_folder
 from hfcore.study import Study
 
 ACCOUNT = "ingest.json"
@@ -78,23 +74,3 @@ def _rule_counts(problems: list[dict]) -> list[dict]:
     return [
         dict(zip(names, (*place, count), strict=True)) for place, count in sorted(counts.items())
     ]
-
-
-def broken_rules(study_name: str, municipality: str, language: str = "en") -> pd.DataFrame:
-    """Which rules the raw files of a municipality broke, what stopped rows first.
-
-    Returns one row a table and rule: table, rule, rows (how many; files where the rule is about
-    whole files), meaning (in ``language``, sv or en).
-    """
-    account = read_account(processed_folder(study_name))
-    mine = [row for row in account.get("rules", []) if row["municipality"] in (municipality, "")]
-    found = pd.DataFrame(mine, columns=["table", "rule", "count"]).rename(columns={"count": "rows"})
-    told = found.assign(meaning=[_meaning(rule, language) for rule in found["rule"]])
-    order = told.sort_values(["rule", "table"], ignore_index=True)
-    return order.astype({"table": "str", "rule": "str", "rows": "Int64", "meaning": "str"})
-
-
-def _meaning(rule: str, language: str) -> str:
-    """A rule's message without the words of one case."""
-    text = rules()[rule][language]
-    return text.split(":")[0].split(" (")[0].rstrip(".") + "." if "{" in text else text

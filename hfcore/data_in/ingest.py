@@ -23,9 +23,10 @@ from hfcore.data_in import moves
 from hfcore.data_in.account import ACCOUNT, build_account, forget_states, read_account
 from hfcore.data_in.aliases import read_aliases
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Intake, take_in
+from hfcore.data_in.mapping import check_mapping
 from hfcore.data_in.parts import Shelf, fingerprint, seal_of
 from hfcore.data_in.rules import most_important_first, problem
-from hfcore.errors import KeyMissingError, Problem, StudyError, as_list
+from hfcore.errors import KeyMissingError, Problem
 from hfcore.identity import Key, read_key
 from hfcore.journal import study_lock
 from hfcore.schema import MOVE_TABLES, TABLES
@@ -107,26 +108,6 @@ def ingest_study(
         counts.loc[counts["municipality"].isin(mine)].reset_index(drop=True),
         most_important_first([each for each in found if each.municipality in mine]),
     )
-
-
-def check_mapping(study: Study) -> None:
-    """Raise StudyError naming every column that a table must have and no mapping fills."""
-    mistakes = []
-    for place, source in enumerate(study.sources, start=1):
-        needed = {name for name, kind in TABLES[source.table].columns.items() if not kind.nullable}
-        if "paid_on" in source.options:
-            needed -= {"month"}
-        if "layout" in source.options:
-            needed = set()
-        missing = sorted(needed - set(source.columns))
-        if missing:
-            mistakes.append(
-                f"sources, number {place}: {source.table} needs the column {', '.join(missing)}."
-            )
-    if not study.sources:
-        mistakes.append("sources: there is no [[sources]] section, so nothing can be read.")
-    if mistakes:
-        raise StudyError(f"study.toml has {len(mistakes)} mistakes:\n{as_list(mistakes)}")
 
 
 def _check_fingerprint(before: dict, key: Key, study: Study) -> None:

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
-from xml.parsers import expat
+
+from hfcore.data_in.marks import SheetMarks, open_document_marks, sheet_marks
+from hfcore.data_in.rules import RefusedFileError
 
 MAX_FILE_BYTES = 200_000_000
 MAX_UNPACKED_BYTES = 400_000_000
@@ -26,31 +28,21 @@ _CHUNK = 1 << 18
 _OVERLAP = 32
 _ENTITY = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _REMARKABLE = re.compile(rb"<(?:\w+:)?f[\s/>]|\shidden\s*=")
+OPEN_DOCUMENT = "content.xml"
 _SHEET_PART = re.compile(r"/?xl/worksheets/[^/]+\.xml")
-
-
-class RefusedFileError(Exception):
-    """A file that must not be opened, or cannot be; carries the rule's code and its words."""
-
-    def __init__(self, rule: str, **words: str):
-        super().__init__(rule)
-        self.rule, self.words = rule, words
-
-
-@dataclass
-class SheetMarks:
-    """What a sheet holds beside its values: hidden rows and bare formulas, places from 0."""
-
-    hidden_rows: list[int] = field(default_factory=list)
-    bare_formulas: set[tuple[int, int]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Package:
-    """What was seen in a package, marks by the sheet's name."""
+    """What was seen in a package, marks by the sheet's name; ``size`` is its bytes unpacked.
+
+    ``is_old`` is a file of the older kind, which is no package and has no marks.
+    """
 
     marks: dict[str, SheetMarks] = field(default_factory=dict)
     has_links: bool = False
+    size: int = 0
+    is_old: bool = False
 
 
 def look_into(path: Path) -> Package:
@@ -61,7 +53,7 @@ def look_into(path: Path) -> Package:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise RefusedFileError("E-SIZE")
     if not zipfile.is_zipfile(path):
-        return Package()
+        return Package(size=path.stat().st_size, is_old=True)
     try:
         with zipfile.ZipFile(path) as package, path.open("rb") as file:
             members = package.infolist()
@@ -90,10 +82,13 @@ def _look_at(file: BinaryIO, members: list[zipfile.ZipInfo]) -> Package:
     for member in members:
         remarkable = _has_remarkable(file, member)
         if _SHEET_PART.fullmatch(member.filename) and remarkable:
-            marks[member.filename] = _sheet_marks(file, member)
+            marks[member.filename] = sheet_marks(_unpacked(file, member))
+    size = sum(each.file_size for each in members)
+    if "xl/workbook.xml" not in by_name and OPEN_DOCUMENT in by_name:
+        return Package(*open_document_marks(_unpacked(file, by_name[OPEN_DOCUMENT])), size)
     links = any(name.startswith("xl/externalLinks/") for name in by_name)
     names = _sheet_names(file, by_name) if "xl/workbook.xml" in by_name else {}
-    return Package({names.get(part, part): each for part, each in marks.items()}, links)
+    return Package({names.get(part, part): each for part, each in marks.items()}, links, size)
 
 
 def _unpacked(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -156,57 +151,3 @@ def _sheet_names(file: BinaryIO, by_name: dict[str, zipfile.ZipInfo]) -> dict[st
             part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
             names[part] = sheet.get("name", "")
     return names
-
-
-def _sheet_marks(file: BinaryIO, member: zipfile.ZipInfo) -> SheetMarks:
-    """Hidden rows and formulas without a saved result of one sheet."""
-    marks, state = SheetMarks(), _Cell()
-    parser = expat.ParserCreate(namespace_separator="}")
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        name = tag.rpartition("}")[2]
-        if name == "row":
-            state.row = int(attributes.get("r", state.row + 2)) - 1
-            state.column = -1
-            if attributes.get("hidden") in ("1", "true"):
-                marks.hidden_rows.append(state.row)
-        elif name == "c":
-            state.column = _column(attributes.get("r", ""), state.column + 1)
-            state.has_formula = state.has_value = False
-        elif name == "f":
-            state.has_formula = True
-        state.is_value = name in ("v", "t")
-
-    def end(tag: str) -> None:
-        if tag.rpartition("}")[2] == "c" and state.has_formula and not state.has_value:
-            marks.bare_formulas.add((state.row, state.column))
-        state.is_value = False
-
-    def text(characters: str) -> None:
-        state.has_value |= state.is_value and bool(characters)
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = text
-    for part in _unpacked(file, member):
-        parser.Parse(part)
-    parser.Parse(b"", True)
-    return marks
-
-
-@dataclass
-class _Cell:
-    row: int = -1
-    column: int = -1
-    has_formula: bool = False
-    has_value: bool = False
-    is_value: bool = False
-
-
-def _column(reference: str, otherwise: int) -> int:
-    letters = re.match(r"[A-Z]{1,3}", reference)
-    if not letters:
-        return otherwise
-    number = 0
-    for letter in letters.group():
-        number = number * 26 + ord(letter) - 64
-    return number - 1

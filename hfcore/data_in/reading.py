@@ -154,7 +154,9 @@ def _read_excel(path: Path, source: Source, file: str) -> TextTable:
         rows = [row + 1 for row in grid.marks.hidden_rows]
         count = len(rows) + grid.hidden_sheets
         problems.append(problem("W-HIDDEN", file, sheet=sheet, rows=rows, count=count))
-    if grid.has_links:
+    if grid.package.is_old:
+        problems.append(problem("W-OLD", file, sheet=sheet))
+    if grid.package.has_links:
         problems.append(problem("W-LINK", file, sheet=sheet))
     if headers is None:
         return TextTable(file, sheet, pd.DataFrame(), {}, stopped_rows(), problems)
@@ -182,8 +184,8 @@ def _find_header(
         return 0, None, [problem("E-HEADER", file, sheet=sheet, **words)]
     twice = sorted({each for each in best if each and best.count(each) > 1})
     if twice:
-        found = ", ".join(map(harmless, twice))
-        return 0, None, [problem("E-HEADER-TWICE", file, sheet=sheet, found=found)]
+        words = _shown_headers([*map(harmless, twice)], best, len(best))
+        return 0, None, [problem("E-HEADER", file, sheet=sheet, **words)]
     skipped = (
         [] if at == 1 else [problem("W-HEADER-ROW", file, sheet=sheet, rows=[at], count=at - 1)]
     )

@@ -21,6 +21,14 @@ _PERSONAL = re.compile(r"\d{2}(?:\d{2})?[01]\d[0-9]\d[-+–\s]?[0-9A-Za-z]{4}|\d
 _MARKUP = str.maketrans(dict.fromkeys("<>&\"'`|;=\\", "_"))
 
 
+class RefusedFileError(Exception):
+    """A file that must not be opened, or cannot be; carries the rule's code and its words."""
+
+    def __init__(self, rule: str, **words: str):
+        super().__init__(rule)
+        self.rule, self.words = rule, words
+
+
 @cache
 def rules() -> dict[str, dict[str, str]]:
     """The message of each rule by language, from ``rules.toml``."""
@@ -119,6 +127,6 @@ def most_important_first(problems: Sequence[Problem]) -> list[Problem]:
 
     def weight(each: Problem) -> tuple:
         place = (each.municipality, each.table, each.file, each.sheet, each.column)
-        return (not each.is_error, bool(each.rows), -each.count, each.rule, *place, each.rows)
+        return (each.weight, -each.count, each.rule, *place, each.rows)
 
     return sorted(problems, key=weight)

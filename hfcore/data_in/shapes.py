@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -30,16 +30,25 @@ KINDS_OF = {
 
 @dataclass(frozen=True)
 class Shape:
-    """The kind of a column's cells; the form of its dates; its words where they are codes."""
+    """The kind of a column's cells; the form of its dates; its words where they are codes.
+
+    ``is_unique`` is a column that is full and never says the same twice.
+    """
 
     kind: str
     form: str = ""
     decimal: str = ""
     words: tuple[str, ...] = field(default=(), repr=False)
+    is_unique: bool = False
 
 
 def shape_of(cells: pd.Series) -> Shape:
     """The shape that nearly all cells of a column have; nulls do not count."""
+    is_unique = cells.is_unique and not cells.isin(NULLS).any()
+    return replace(_shape(cells), is_unique=bool(is_unique))
+
+
+def _shape(cells: pd.Series) -> Shape:
     texts = cells.str.strip()
     texts = texts.loc[~texts.isin(NULLS)].reset_index(drop=True)
     if not len(texts):

@@ -6,7 +6,9 @@ printed but words of columns that are codes, repeated in many rows, without digi
 
 from __future__ import annotations
 
+import re
 import tomllib
+import unicodedata
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ SEPARATORS = (";", "\t", ",", "|")
 ROWS_LOOKED_AT = 5_000
 KIND_POINTS, WORD_POINTS, CODE_POINTS = 2.0, 4.0, 3.0
 LEAST_POINTS = 3.0
+LEAST_LETTERS = 4
 
 
 @dataclass(frozen=True)
@@ -176,24 +179,43 @@ def _toml(
 ) -> str:
     """The section as text, with comments where a person must look."""
     lines = [
+        "",
         "# A draft: look at every line. What is not sure says CHECK.",
         "[[sources]]",
         f"table = {_quoted(table)}",
-        f"files = [{_quoted(path.name)}]",
+        f'files = [{_quoted(path.name)}]  # or a pattern, such as "export*.csv"; nobody\'s name',
         *(f"{key} = {_quoted(value)}" for key, value in settings.items()),
         f"decimal = {_quoted(_decimal(headers, shapes))}",
-        "[sources.columns]",
     ]
+    unused = [each for each in shapes if each not in headers.values()]
+    if table == "payments":
+        lines.append(_row_id(unused, shapes))
+    lines.append("[sources.columns]")
     for column, kind in TABLES[table].columns.items():
         if column in headers:
             lines += _column(table, column, headers[column], shapes[headers[column]])
         elif not kind.nullable:
-            lines.append(
-                f'# {column} = ""  # CHECK: needed, and no column of the file looks like it'
-            )
-    unused = [each for each in shapes if each not in headers.values()]
+            lines.append(_lacking(table, column, unused, shapes))
     lines += [f"# not used: {harmless(each)}" for each in unused]
     return "\n".join(lines) + "\n"
+
+
+def _lacking(table: str, column: str, unused: list[str], shapes: Mapping[str, Shape]) -> str:
+    """A comment for a column that must be there, with the header that it may be."""
+    kinds = KINDS_OF[TABLES[table].columns[column].kind][:2]
+    is_key = TABLES[table].key == (column,)
+    alike = [each for each in unused if shapes[each].kind in kinds]
+    alike.sort(key=lambda each: shapes[each].is_unique != is_key)
+    told = "perhaps this one, by its cells" if alike else "no column of the file looks like it"
+    guess = _quoted(alike[0]) if alike else '""'
+    return f"# {column} = {guess}  # CHECK: needed; {told}"
+
+
+def _row_id(unused: list[str], shapes: Mapping[str, Shape]) -> str:
+    """A comment on the number of each payment, which tells a payment listed twice from two."""
+    numbered = [each for each in unused if shapes[each].is_unique]
+    guess = _quoted(numbered[0]) if numbered else '"…"'
+    return f"# options = {{row_id = {guess}}}  # CHECK: the column that numbers the payments"
 
 
 def _decimal(headers: Mapping[str, str], shapes: Mapping[str, Shape]) -> str:
@@ -205,21 +227,54 @@ def _column(table: str, column: str, header: str, shape: Shape) -> list[str]:
     kind = TABLES[table].columns[column]
     if kind.kind in ("date", "month") and shape.form:
         return [f"{column} = {{header = {_quoted(header)}, format = {_quoted(shape.form)}}}"]
-    pairs = [(word, _code(kind.codes, word)) for word in shape.words]
+    pairs = [(word, *_code(kind.codes, word)) for word in shape.words]
     is_named = any(word in header.casefold() for word in _known()["headers"][table][column])
-    if kind.kind not in ("code", "list") or not (is_named or any(code for _, code in pairs)):
+    if kind.kind not in ("code", "list") or not (is_named or any(sure for *_, sure in pairs)):
         return [f"{column} = {_quoted(header)}"]
-    codes = ", ".join(f"{_quoted(word)} = {_quoted(code)}" for word, code in pairs)
-    unsure = "" if all(code for _, code in pairs) else "  # CHECK: fill in the empty codes"
-    return [f"{column} = {{header = {_quoted(header)}, codes = {{{codes}}}}}{unsure}"]
+    codes = ", ".join(f"{_quoted(word)} = {_quoted(code)}" for word, code, _ in pairs)
+    line = f"{column} = {{header = {_quoted(header)}, codes = {{{codes}}}}}"
+    return [line + _unsure(column, kind.codes, pairs)]
 
 
-def _code(codes: tuple[str, ...], word: str) -> str:
-    """The code that a word stands for, empty where that is not known."""
+def _unsure(column: str, codes: tuple[str, ...], pairs: list[tuple[str, str, bool]]) -> str:
+    """What to look at: codes that are empty, guessed, or of the study's own making."""
+    if all(sure for *_, sure in pairs):
+        return ""
+    if column == "plan":
+        return "  # CHECK: and list these codes in [definitions], as plans = [...]"
+    if not codes:
+        return "  # CHECK: the codes are yours to choose"
+    return f"  # CHECK: each is one of {', '.join(codes)}"
+
+
+def _code(codes: tuple[str, ...], word: str) -> tuple[str, bool]:
+    """The code that a word stands for, and whether that is sure; empty where none is known.
+
+    >>> _code(("work", "moved"), "Arbete"), _code(("work", "moved"), "Fått arbete")
+    (('work', True), ('work', False))
+    >>> _code((), "Språkhinder, annat")
+    ('sprakhinder_annat', False)
+    """
+    if not codes:
+        return _own_code(word), False
+    told, known = word.casefold(), _known()["codes"]
     for code in codes:
-        if word.casefold() in (*_known()["codes"].get(code, ()), code):
-            return code
-    return ""
+        if told in (*known.get(code, ()), code):
+            return code, True
+    inside = [
+        (len(each), code)
+        for code in codes
+        for each in (*known.get(code, ()), code)
+        if len(each) >= LEAST_LETTERS and each in told
+    ]
+    return (max(inside)[1], False) if inside else ("", False)
+
+
+def _own_code(word: str) -> str:
+    """A word as a code of lower-case ASCII letters, digits and underscores."""
+    plain = unicodedata.normalize("NFD", word.casefold())
+    letters = "".join(each for each in plain if not unicodedata.combining(each))
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")[:40]
 
 
 def _quoted(text: str) -> str:

@@ -1,8 +1,9 @@
 """Excel workbook → the texts of one sheet.
 
 The reader runs in a process of its own with bounded memory and time, so that no file, however
-broken, takes the ingest down with it: ``python -m hfcore.data_in.workbooks FILE SHEET DECIMAL``
-prints the cells as JSON.
+broken, takes the ingest down with it: ``python -m hfcore.data_in.workbooks FILE SHEET DECIMAL
+SIZE`` prints the cells as JSON. Few bytes may stand for very many cells, so that memory and time
+are bounded by the bytes that there are.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from hfcore.data_in.packages import RefusedFileError, SheetMarks, look_into
+from hfcore.data_in.packages import Package, RefusedFileError, SheetMarks, look_into
 
-MAX_MEMORY_BYTES = 2_000_000_000
-MAX_SECONDS = 120
+MAX_MEMORY_BYTES, MAX_SECONDS = 2_000_000_000, 120
+# What reading takes at the start, and for each byte of a large honest workbook (about a third).
+FREE_MEMORY_BYTES, MEMORY_PER_BYTE = 100_000_000, 40
+FREE_SECONDS, BYTES_PER_SECOND = 5, 2_000_000
 _PERSONAL_NUMBER = re.compile(r"\d{6,8}[-+]?\d{4}")
 
 
@@ -35,7 +38,7 @@ class Grid:
     numeric: set[tuple[int, int]]
     marks: SheetMarks
     hidden_sheets: int
-    has_links: bool
+    package: Package
 
 
 def read_grid(path: Path, sheet: str, decimal: str) -> Grid:
@@ -46,7 +49,7 @@ def read_grid(path: Path, sheet: str, decimal: str) -> Grid:
     sheet, lacks the sheet or is no workbook.
     """
     package = look_into(path)
-    found = _read_apart(path, sheet, decimal)
+    found = _read_apart(path, sheet, decimal, package.size)
     if found.get("refused"):
         raise RefusedFileError(found["refused"], format="excel")
     return Grid(
@@ -55,11 +58,11 @@ def read_grid(path: Path, sheet: str, decimal: str) -> Grid:
         {(row, column) for row, column in found["numeric"]},
         package.marks.get(found["sheet"], SheetMarks()),
         found["hidden_sheets"],
-        package.has_links,
+        package,
     )
 
 
-def _read_apart(path: Path, sheet: str, decimal: str) -> dict[str, Any]:
+def _read_apart(path: Path, sheet: str, decimal: str, size: int) -> dict[str, Any]:
     command = [
         sys.executable,
         "-m",
@@ -67,12 +70,15 @@ def _read_apart(path: Path, sheet: str, decimal: str) -> dict[str, Any]:
         str(path.resolve()),
         sheet,
         decimal,
+        str(size),
     ]
     home = Path(__file__).resolve().parents[2]
     try:
         done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, cwd=home)
     except subprocess.TimeoutExpired:
         raise RefusedFileError("E-SIZE") from None
+    if done.returncode < 0 or b"MemoryError" in done.stderr or b"overflow" in done.stderr:
+        raise RefusedFileError("E-SIZE")
     if done.returncode:
         raise RefusedFileError("E-FORMAT", format="excel")
     return json.loads(done.stdout)
@@ -123,16 +129,19 @@ def _text(value: object, decimal: str) -> str:
     return str(value)
 
 
-def _bound() -> None:
-    """Bound memory and time of this process, where the system can."""
+def _bound(size: int) -> None:
+    """Bound memory and time of this process by the bytes to read, where the system can."""
     try:
         import resource
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
+    memory = min(MAX_MEMORY_BYTES, FREE_MEMORY_BYTES + MEMORY_PER_BYTE * size)
+    seconds = min(MAX_SECONDS, FREE_SECONDS + size // BYTES_PER_SECOND)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":
-    _bound()
+    _bound(int(sys.argv[4]))
     json.dump(_read_here(*sys.argv[1:4]), sys.stdout)

@@ -28,12 +28,14 @@ def rows_read(ingest: Mapping[str, Any], municipality: str) -> pd.DataFrame:
     return pd.DataFrame(own, columns=columns)
 
 
-def rules_met(ingest: Mapping[str, Any], municipality: str) -> pd.DataFrame:
+def rules_met(ingest: Mapping[str, Any], municipality: str, language: str = "en") -> pd.DataFrame:
     """Which rules files or rows of a municipality met, those that stop first.
 
-    Returns one row a rule and place: rule, table, rows (how many met it), place, meaning. Places
-    are files, sheets and columns; a cell's value is nowhere in them.
+    Returns one row a rule and place: rule, table, rows (how many met it), place, meaning (in
+    ``language``, en or sv). Places are files, sheets and columns; a cell's value is nowhere in
+    them.
     """
+    text = {"en": "message", "sv": "message_sv"}[language]
     own = [each for each in ingest["problems"] if each["municipality"] in ("", municipality)]
     rows = [
         {
@@ -41,7 +43,7 @@ def rules_met(ingest: Mapping[str, Any], municipality: str) -> pd.DataFrame:
             "table": each["table"],
             "rows": each["count"],
             "place": " / ".join(filter(None, (each["file"], each["sheet"], each["column"]))),
-            "meaning": each["message"],
+            "meaning": each[text],
         }
         for each in own
     ]
