@@ -26,6 +26,7 @@ from hfcore.study import Study
 FIRST_YEAR = 12
 HEADLINE_CAUSE = "self_sufficiency"
 FEW_HOUSEHOLDS = 50
+BOTH_YEARS = "window=1-24"
 
 
 def headline(
@@ -54,7 +55,7 @@ def headline(
         return text("headline", "absent", language, **words)
     allowed = verb_level(protected, window)
     level = allowed if level is None else min(level, allowed, key=LEVELS.index)
-    words["window"] = text("windows", window.partition("=")[2], language)
+    words["window"] = _window_name(window, language)
     if level == "unseen":
         return _unseen(protected, effect, language, window, words)
     return _capital(text("headline", level, language, **words, **_range_words(effect, language)))
@@ -75,10 +76,8 @@ def _range_words(effect: pd.Series, language: str) -> dict[str, str]:
 def _unseen(
     protected: pd.DataFrame, effect: pd.Series, language: str, window: str, words: dict[str, str]
 ) -> str:
-    has_range = is_shown(effect) and pd.notna(effect["ci_low"]) and effect["status"] == "ok"
-    if has_range and effect["ci_low"] <= 0 <= effect["ci_high"]:
-        ends = {end: signed_money(effect[f"ci_{end}"], language) for end in ("low", "high")}
-        return text("headline", "unseen_open", language, **words, **ends)
+    if _is_told(effect) and effect["ci_low"] <= 0 <= effect["ci_high"]:
+        return text("headline", "unseen_open", language, **words, **_signed_ends(effect, language))
     least = one_row(protected, "detectable_difference", subgroup=window, unit="sek_per_month")
     n = households(protected)
     if is_shown(least) and n:
@@ -179,13 +178,40 @@ def naive_sentences(
     time = one_row(protected, "closure_time_naive", cause="", subgroup="")
     if is_shown(time):
         found.append(text("naive", "times", language, naive=months(time["estimate"], language)))
-    plain = one_row(protected, "support_difference_naive", subgroup="window=1-24")
-    fair = one_row(protected, "support_effect", subgroup="window=1-24")
-    if is_shown(plain) and is_shown(fair) and fair["status"] == "ok":
-        pair = {"naive": signed_money(plain["estimate"], language)}
-        pair["honest"] = signed_money(fair["estimate"], language)
-        found.append(text("naive", "support", language, **pair))
+    plain = one_row(protected, "support_difference_naive", subgroup=BOTH_YEARS)
+    fair = one_row(protected, "support_effect", subgroup=BOTH_YEARS)
+    if is_shown(plain) and _is_told(fair):
+        words = {"naive": signed_money(plain["estimate"], language)}
+        words |= _signed_ends(fair, language) | {"window": _window_name(BOTH_YEARS, language)}
+        found.append(text("naive", "support", language, **words))
     return found
+
+
+def pooled_sentence(protected: pd.DataFrame, language: str, window: str = FIRST_WINDOW) -> str:
+    """The range over all municipalities, for where one alone is too small; else empty.
+
+    Parameters
+    ----------
+    protected : protected rows, among them those of ``all``.
+    """
+    effect = one_row(protected, "support_effect", subgroup=window, variant="pooled")
+    if not _is_told(effect):
+        return ""
+    words = _signed_ends(effect, language) | {"window": _window_name(window, language)}
+    return text("headline", "pooled", language, **words)
+
+
+def _is_told(effect: pd.Series | None) -> bool:
+    """Whether an effect has a range that may be told."""
+    return is_shown(effect) and effect["status"] == "ok" and bool(pd.notna(effect["ci_low"]))
+
+
+def _signed_ends(effect: pd.Series, language: str) -> dict[str, str]:
+    return {end: signed_money(effect[f"ci_{end}"], language) for end in ("low", "high")}
+
+
+def _window_name(window: str, language: str) -> str:
+    return text("windows", window.partition("=")[2], language)
 
 
 def certainty_sentence(protected: pd.DataFrame, language: str) -> str:
