@@ -75,13 +75,13 @@ def design_of(name: str, effect: float, n: int) -> tuple[Design, Place]:
 def known_amounts(course: Course) -> pd.DataFrame:
     """Payments by months since start, participants first; null after a move or death."""
     panels = (course.panel, course.controls_panel)
-    amounts = np.vstack([_around_start(each) for each in panels])
+    amounts = np.vstack([around_start(each) for each in panels])
     departed = np.concatenate([course.departed, np.full(len(course.controls), np.nan)])
     gone = np.array(PANEL_MONTHS) > np.where(np.isnan(departed), np.inf, departed)[:, None]
     return pd.DataFrame(np.where(gone, np.nan, amounts), columns=list(PANEL_MONTHS))
 
 
-def _around_start(panel: Panel) -> np.ndarray:
+def around_start(panel: Panel) -> np.ndarray:
     """Payments by months since start; null outside the export."""
     column = panel.start[:, None] + np.array(PANEL_MONTHS) - panel.first
     width = panel.received.shape[1]

@@ -14,7 +14,12 @@ from hfcore.metrics.alternatives import build_sample, match
 from hfcore.metrics.comparison import standardised_difference
 from hfcore.metrics.sensitivity import support_effect_sensitivity
 from hfcore.metrics.support import pretrend, support_effect, support_mean
-from hfcore.statistics.balancing import logit, match_nearest, propensity_score
+from hfcore.statistics.balancing import (
+    effective_sample_size,
+    logit,
+    match_nearest,
+    propensity_score,
+)
 from hfcore.statistics.pairs import paired_difference, sign_flip
 from hfcore.statistics.regression import adjusted_difference, robust_coefficient, welch
 from hfcore.statistics.unmeasured import e_value, e_value_of_difference, signed_rank_bounds
@@ -111,6 +116,11 @@ def test_matching(name):
     weights = np.zeros(len(rows))
     weights[mine[np.unique(pairs[:, 0])]] = 1
     np.add.at(weights, others[pairs[:, 1]], 1.0)
+    assert effective_sample_size(weights[others]) == pytest.approx(
+        expected["control_weight_ess"], **close
+    )
+    distance = np.abs(score[mine[pairs[:, 0]]] - score[others[pairs[:, 1]]])
+    assert distance.max() == pytest.approx(expected["max_abs_score_distance"], **close)
     for place, covariate in enumerate(SMD_COVARIATES):
         after = standardised_difference(x[:, place], treated, weights)
         assert after == pytest.approx(expected["smd_after"][covariate], abs=1e-9)
@@ -134,10 +144,9 @@ def test_weighting_of_lalonde():
     assert weights.weights[:10] == pytest.approx(balanced["weights_first10"], abs=1e-12)
     hajek = probability_weighted_difference(y, treated, x)
     assert hajek.estimate == pytest.approx(expected["ipw_att_hajek"]["att"], **close)
-    # The reference divides by n, this by n − 1; one part in a thousand of n1.
-    assert hajek.standard_error == pytest.approx(
-        expected["ipw_att_hajek"]["se_influence"], rel=2e-3
-    )
+    # The reference divides by n, this by n − 1.
+    by_n = hajek.standard_error * np.sqrt(1 - 1 / len(y))
+    assert by_n == pytest.approx(expected["ipw_att_hajek"]["se_influence"], **close)
     regression = outcome_regression_difference(y, treated, x)
     assert regression.estimate == pytest.approx(expected["regression_att"]["att"], **close)
     robust = doubly_robust_difference(y, treated, x)
@@ -358,7 +367,8 @@ def test_month_twelve_against_month_minus_twelve(panel30):
 
 def test_e_values():
     expected = case("evalue")["expected"]
-    for each in expected["rr"]:
+    # Those of a common outcome have the root of the odds ratio as risk ratio.
+    for each in [*expected["rr"], *expected["or_common"]]:
         found = e_value(each["rr"], each["lo"], each["hi"])
         assert found == pytest.approx((each["evalue_point"], each["evalue_ci"]), **close)
     for each in expected["smd"]:

@@ -250,3 +250,11 @@ def test_without_hidden_bias_both_bounds_are_the_test_itself():
     assert signed_rank_bounds([0.0, 0.0], 2.0) == (1.0, 1.0)
     assert tipping_gamma([1.0, -1.0]) == 1.0
     assert np.isnan(tipping_gamma([]))
+
+
+def test_a_household_in_several_rows_is_refused():
+    panel, cohort = made_up()
+    twice = panel.assign(household_id=panel["household_id"].replace({"h1": "h0"}))
+    twice = twice.assign(unit_id=panel["household_id"])
+    with pytest.raises(MetricInputError, match="one month 0"):
+        support_effect_sensitivity(twice, cohort.assign(unit_id=cohort["household_id"]), study())

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 
 from hfcore.cohort import support_panel
 from hfcore.errors import MetricInputError
@@ -319,6 +320,32 @@ def test_a_household_is_one_cluster_however_often_it_serves():
     assert both["ci_high"] - both["ci_low"] == pytest.approx(
         once["ci_high"] - once["ci_low"], rel=0.05
     )
+
+
+def standard_error(one: pd.Series) -> float:
+    return (one["ci_high"] - one["estimate"]) / t.ppf(0.975, one["df"])
+
+
+@pytest.mark.parametrize("participants", [10, 25])
+def test_controls_that_serve_twice_make_no_plain_difference_surer(participants):
+    # Every control stands in two rows that say the same: its error is that of standing in one.
+    rng = np.random.default_rng(9)
+    cohort = cohort_of([P] * participants + [C] * 15)
+    amounts = rng.gamma(2, 3000, (participants + 15, 49))
+    amounts[-1, -1] = np.nan
+    units = pd.concat([cohort, cohort.tail(15)], ignore_index=True)
+    units = units.assign(unit_id=[f"u{i:02d}" for i in range(len(units))])
+    panel = panel_of(units, np.vstack([amounts, amounts[participants:]]))
+    panel = panel.assign(unit_id=np.repeat(units["unit_id"].to_numpy(), 49))
+    plain, setting = panel_of(cohort, amounts), study(covariates=())
+    for each in ({"month": 12}, {"month": 24}, {"subgroup": "window=1-24"}):
+        once = row(support_difference_naive(plain, setting), **each)
+        both = row(support_difference_naive(panel, setting), **each)
+        assert both["estimate"] == pytest.approx(once["estimate"])
+        assert standard_error(both) == pytest.approx(standard_error(once), rel=1e-9)
+    once = row(support_effect(plain, cohort, setting), subgroup="window=1-12")
+    both = row(support_effect(panel, units, setting), subgroup="window=1-12")
+    assert standard_error(both) == pytest.approx(standard_error(once), rel=1e-9)
 
 
 def test_running_sums_give_the_change_of_the_panel():

@@ -320,7 +320,38 @@ def test_the_old_time_and_the_old_support():
     said = wording.naive_sentences(rows(time, plain, fair), "sv")
     assert said[0].startswith("Medeltiden till avslut var 10,5 månader bland de avslutade.")
     assert "ger 1\u00a0300 kronor mindre per månad" in said[1]
-    assert "jämförelsen ger 1\u00a0200 kronor mindre." in said[1]
+    ends = "mellan 1\u00a0900 kronor mindre och 500 kronor mindre"
+    assert "under de två första åren" in said[1] and ends in said[1]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        (
+            "sv",
+            "I alla kommuner tillsammans ligger skillnaden mot liknande hushåll under det första "
+            "året mellan 3\u00a0700 kronor mindre och 100 kronor mer per hushåll och månad, med 95 "
+            "procents osäkerhet.",
+        ),
+        (
+            "en",
+            "In all municipalities together the difference from similar households over the "
+            "first year lies between 3,700 kronor less and 100 kronor more per household a "
+            "month, with 95 per cent uncertainty.",
+        ),
+    ],
+)
+def test_all_municipalities_together_are_told_as_a_range(language, sentence):
+    metric, unit, columns = effect(-3700.0, 100.0)
+    together = rows((metric, unit, columns | {"variant": "pooled"}))
+    assert wording.pooled_sentence(together, language) == sentence
+
+
+@pytest.mark.parametrize("status", ["too_few", "not_available"])
+def test_a_pooled_range_from_too_few_is_not_told(status):
+    metric, unit, columns = effect(-3700.0, 100.0, status)
+    together = rows((metric, unit, columns | {"variant": "pooled"}), effect(-900.0, -100.0))
+    assert wording.pooled_sentence(together, "sv") == ""
 
 
 def part_of(low, high, in_window, status="ok"):

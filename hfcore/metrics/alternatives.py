@@ -73,8 +73,17 @@ def build_sample(
     window: tuple[int, int],
     base: tuple[int, int] | None = None,
 ) -> Sample:
-    """The households of a panel with every month of a window and of its base."""
+    """The households of a panel with every month of a window and of its base.
+
+    Raises MetricInputError where a household stands in several rows: the alternatives count each
+    household once, with one month 0 (``assign_index_months``).
+    """
     amounts, units = amounts_by_month(panel), households_of(panel)
+    if units["household_id"].duplicated().any():
+        raise MetricInputError(
+            "A household stands in several rows: give each control one month 0 "
+            "(assign_index_months) before asking for other choices."
+        )
     change = window_change(amounts, window, base)
     whole = change.notna().to_numpy()
     first, last = base or (-window[1], -window[0])

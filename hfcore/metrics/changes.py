@@ -6,6 +6,8 @@ image before the start, and the chain of estimators that the number of household
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -146,8 +148,8 @@ def difference_of_changes(
     Returns
     -------
     The contrast and the method's id. Covariate-adjusted least squares from 20 participants and
-    5 (p + 2) households on, else Welch's difference of the plain means; with fewer than 5 in a
-    group everything is null.
+    5 (p + 2) households on, else the difference of the plain means; with fewer than 5 in a group
+    everything is null.
     """
     known = change.notna().to_numpy()
     outcome, x = change.to_numpy()[known], covariates[known]
@@ -155,13 +157,24 @@ def difference_of_changes(
     n1, n0 = int(treated.sum()), int((~treated).sum())
     if min(n1, n0) < _MIN_ESTIMATE_ARM:
         return Contrast(np.nan, np.nan, np.nan, n1, n0), UNADJUSTED
-    x = x[:, informative(x, treated)]
+    x, clusters = x[:, informative(x, treated)], _repeated(units["household_id"].to_numpy()[known])
     if n1 >= _MIN_ADJUSTED_ARM and n1 + n0 >= 5 * (x.shape[1] + 2):
-        clusters = units["household_id"].to_numpy()[known]
-        repeated = len(set(clusters)) < len(clusters)
-        fitted = adjusted_difference(outcome, treated, x, clusters if repeated else None)
-        return fitted, ADJUSTED
-    return welch(outcome[treated], outcome[~treated]), UNADJUSTED
+        return adjusted_difference(outcome, treated, x, clusters), ADJUSTED
+    return _plain_difference(outcome, treated, clusters), UNADJUSTED
+
+
+def _repeated(households: np.ndarray) -> np.ndarray | None:
+    """The households of rows where one stands in several, else nothing."""
+    return households if len(set(households)) < len(households) else None
+
+
+def _plain_difference(
+    outcome: np.ndarray, treated: np.ndarray, clusters: np.ndarray | None
+) -> Contrast:
+    """Welch's difference of two means; by household where one stands in several rows."""
+    if clusters is None:
+        return welch(outcome[treated], outcome[~treated])
+    return adjusted_difference(outcome, treated, np.empty((len(outcome), 0)), clusters)
 
 
 def informative(x: np.ndarray, treated: np.ndarray) -> np.ndarray:
@@ -189,13 +202,16 @@ def gate(n_treated: int, n_control: int, definitions: Definitions) -> str:
 
 
 def difference_rows(values: pd.DataFrame, units: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Welch's difference of every column of values, one row of results a column."""
+    """The plain difference of every column of values, one row of results a column.
+
+    Welch's interval; by household where one stands in several rows.
+    """
     array = values.to_numpy(dtype="float64")
     treated = units["is_participant"].to_numpy()
     keys = units["record_key"].to_numpy()
     known = ~np.isnan(array)
     sums = zip(keys @ known, (keys * treated) @ known, strict=True)
-    found = welch(array[treated], array[~treated])
+    found = _plain_differences(array, treated, _repeated(units["household_id"].to_numpy()))
     rows = [
         contrast_row(Contrast(*each), both, study)
         for *each, both in zip(
@@ -209,6 +225,25 @@ def difference_rows(values: pd.DataFrame, units: pd.DataFrame, study: Study) -> 
         )
     ]
     return pd.DataFrame(rows)
+
+
+def _plain_differences(
+    array: np.ndarray, treated: np.ndarray, clusters: np.ndarray | None
+) -> Contrast:
+    """``_plain_difference`` of every column, from the rows that are known in it."""
+    found = welch(array[treated], array[~treated])
+    if clusters is None:
+        return found
+    errors, dfs = found.standard_error.copy(), found.df.copy()
+    for place, column in enumerate(array.T):
+        known = ~np.isnan(column)
+        groups = [len(set(clusters[known & each])) for each in (treated, ~treated)]
+        if min(groups) > 1:
+            own = _plain_difference(column[known], treated[known], clusters[known])
+            errors[place], dfs[place] = own.standard_error, own.df
+        else:
+            errors[place] = np.nan
+    return replace(found, standard_error=errors, df=dfs)
 
 
 def contrast_row(contrast: Contrast, keys: tuple[float, float], study: Study) -> dict[str, object]:

@@ -11,7 +11,12 @@ from hfcore.pages import rendering
 from hfcore.pages.answers import FIRST_WINDOW, households, is_shown, one_row, verb_level
 from hfcore.pages.formats import day, number
 from hfcore.pages.texts import text
-from hfcore.pages.wording import certainty_sentence, headline, trajectory_sentence
+from hfcore.pages.wording import (
+    certainty_sentence,
+    headline,
+    pooled_sentence,
+    trajectory_sentence,
+)
 from hfcore.study import Study
 
 SUPPORT, TRAJECTORIES = "30_support_costs", "10_trajectories"
@@ -48,6 +53,7 @@ def answer(
     language: str,
     missing: Sequence[str] = (),
     reach: float | None = None,
+    together: pd.DataFrame | None = None,
 ) -> Answer:
     """The answer for one municipality, from its protected rows.
 
@@ -56,6 +62,7 @@ def answer(
     protected : rows of the municipality, all notebooks; None where there are none.
     missing : notebooks that failed: what they would have said is not spoken of.
     reach : where the scale of the bar ends, in kronor; from the range itself where not given.
+    together : rows of all municipalities, whose common range is told where one alone is too small.
     """
     kind = kind_of(protected, missing)
     verdict = rendering.texts(language)[f"verdict_{kind}"]
@@ -64,12 +71,14 @@ def answer(
     found, bar, facts = [], None, ()
     if SUPPORT not in missing:
         found += [headline(protected, study, municipality, language)]
+        if kind == "unseen" and together is not None:
+            found += [pooled_sentence(together, language)]
         found += [certainty_sentence(protected, study, language)]
         bar = range_bar(protected, language, reach)
         facts = _facts(protected, study, language)
     if TRAJECTORIES not in missing:
         found.append(trajectory_sentence(protected, study, municipality, language))
-    return Answer(kind, verdict, tuple(found), bar, facts)
+    return Answer(kind, verdict, tuple(filter(None, found)), bar, facts)
 
 
 def kind_of(protected: pd.DataFrame | None, missing: Sequence[str] = ()) -> str:

@@ -8,96 +8,35 @@ from __future__ import annotations
 
 import pandas as pd
 
+from hfcore.pages import support_words
 from hfcore.pages.answers import (
     FIRST_WINDOW,
     LATER_WINDOW,
-    LEVELS,
     households,
     is_shown,
     one_row,
     rows_of,
-    verb_level,
 )
 from hfcore.pages.formats import day, label, months, number, percentage_points, quantity
+from hfcore.pages.support_words import (
+    intervention,
+    is_told,
+    names,
+    signed_ends,
+    signed_money,
+    window_name,
+)
 from hfcore.pages.texts import text
 from hfcore.schema import GROUPS
 from hfcore.study import Study
 
+# Notebooks and pages find every sentence here.
+headline, pooled_sentence = support_words.headline, support_words.pooled_sentence
+
 FIRST_YEAR = 12
 HEADLINE_CAUSE = "self_sufficiency"
 FEW_HOUSEHOLDS = 50
-
-
-def headline(
-    protected: pd.DataFrame,
-    study: Study,
-    municipality: str,
-    language: str,
-    level: str | None = None,
-    window: str = FIRST_WINDOW,
-) -> str:
-    """The answer of the first screen: by how much support changed, as a range.
-
-    Parameters
-    ----------
-    protected : protected rows of one municipality, all notebooks.
-    level : what may be claimed at most (``LEVELS``); from the rows where not given.
-
-    Returns
-    -------
-    One sentence: a range of kronor a month, or that it cannot be seen yet, with the smallest
-    difference that could be.
-    """
-    effect = one_row(protected, "support_effect", subgroup=window)
-    words = _names(study, municipality, language)
-    if effect is None or effect["status"] == "not_available":
-        return text("headline", "absent", language, **words)
-    allowed = verb_level(protected, window)
-    level = allowed if level is None else min(level, allowed, key=LEVELS.index)
-    words["window"] = text("windows", window.partition("=")[2], language)
-    if level == "unseen":
-        return _unseen(protected, effect, language, window, words)
-    return _capital(text("headline", level, language, **words, **_range_words(effect, language)))
-
-
-def _range_words(effect: pd.Series, language: str) -> dict[str, str]:
-    """The range as sizes, smaller end first, and whether it is less or more."""
-    is_less = effect["ci_high"] <= 0
-    ends = sorted(abs(effect[end]) for end in ("ci_low", "ci_high"))
-    low, high = (number(end, language) for end in ends)
-    same = "exactly" if low == high else "between"
-    return {
-        "range": text("headline", same, language, low=low, high=high),
-        "direction": text("words", "less" if is_less else "more", language),
-    }
-
-
-def _unseen(
-    protected: pd.DataFrame, effect: pd.Series, language: str, window: str, words: dict[str, str]
-) -> str:
-    has_range = is_shown(effect) and pd.notna(effect["ci_low"]) and effect["status"] == "ok"
-    if has_range and effect["ci_low"] <= 0 <= effect["ci_high"]:
-        ends = {end: signed_money(effect[f"ci_{end}"], language) for end in ("low", "high")}
-        return text("headline", "unseen_open", language, **words, **ends)
-    least = one_row(protected, "detectable_difference", subgroup=window, unit="sek_per_month")
-    n = households(protected)
-    if is_shown(least) and n:
-        counts = {"n": number(n, language), "detectable": number(least["estimate"], language)}
-        return text("headline", "unseen_few", language, **words, **counts)
-    return text("headline", "unseen_none", language, **words)
-
-
-def signed_money(value: float, language: str) -> str:
-    """A difference in words: how many kronor less or more.
-
-    >>> signed_money(-1200, "en"), signed_money(0, "sv")
-    ('1,200 kronor less', 'ingen skillnad')
-    """
-    if value == 0:
-        return text("headline", "none", language)
-    direction = text("words", "less" if value < 0 else "more", language)
-    amount = number(abs(value), language)
-    return text("headline", "signed", language, amount=amount, direction=direction)
+BOTH_YEARS = "window=1-24"
 
 
 def trajectory_sentence(
@@ -111,7 +50,7 @@ def trajectory_sentence(
     """Of 100 families, how many had left for a cause after some months, and how many remain."""
     here = {"group": "participant", "month": month, "subgroup": ""}
     row = one_row(protected, "cumulative_incidence", cause=cause, **here)
-    words = _names(study, municipality, language) | {"cause": label("causes", cause, language)}
+    words = names(study, municipality, language) | {"cause": label("causes", cause, language)}
     if not is_shown(row):
         return text("trajectory", "few", language, **words)
     hundred = _of_hundred(row)
@@ -181,12 +120,12 @@ def naive_sentences(
     time = one_row(protected, "closure_time_naive", cause="", subgroup="")
     if is_shown(time):
         found.append(text("naive", "times", language, naive=months(time["estimate"], language)))
-    plain = one_row(protected, "support_difference_naive", subgroup="window=1-24")
-    fair = one_row(protected, "support_effect", subgroup="window=1-24")
-    if is_shown(plain) and is_shown(fair) and fair["status"] == "ok":
-        pair = {"naive": signed_money(plain["estimate"], language)}
-        pair["honest"] = signed_money(fair["estimate"], language)
-        found.append(text("naive", "support", language, **pair))
+    plain = one_row(protected, "support_difference_naive", subgroup=BOTH_YEARS)
+    fair = one_row(protected, "support_effect", subgroup=BOTH_YEARS)
+    if is_shown(plain) and is_told(fair):
+        words = {"naive": signed_money(plain["estimate"], language)}
+        words |= signed_ends(fair, language) | {"window": window_name(BOTH_YEARS, language)}
+        found.append(text("naive", "support", language, **words))
     return found
 
 
@@ -241,7 +180,7 @@ def limits(protected: pd.DataFrame, study: Study, language: str) -> list[str]:
 
 def report_title(study: Study, municipality: str, language: str) -> str:
     """The question of a report, with the place it is asked of."""
-    return text("report", "title", language, **_names(study, municipality, language))
+    return text("report", "title", language, **names(study, municipality, language))
 
 
 def caption_of_people(language: str) -> str:
@@ -279,19 +218,3 @@ def joined(words: list[str], language: str) -> str:
     """
     joint = f" {text('words', 'and', language)} "
     return joint.join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def intervention(study: Study, language: str) -> str:
-    """What the intervention is called in a sentence: the title without a remark in brackets."""
-    return study.title[language].partition(" (")[0]
-
-
-def _names(study: Study, municipality: str, language: str) -> dict[str, str]:
-    return {
-        "intervention": intervention(study, language),
-        "place": study.municipality(municipality).name,
-    }
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
