@@ -180,7 +180,8 @@ def naive_sentences(
         found.append(text("naive", key, language, **pair, **names))
     time = one_row(protected, "closure_time_naive", cause="", subgroup="")
     if is_shown(time):
-        found.append(text("naive", "times", language, naive=months(time["estimate"], language)))
+        words = text("naive", "times", language, naive=months(time["estimate"], language))
+        found.append(" ".join([words, *_times_within(protected, language)]))
     plain = one_row(protected, "support_difference_naive", subgroup="window=1-24")
     fair = one_row(protected, "support_effect", subgroup="window=1-24")
     if is_shown(plain) and is_shown(fair) and fair["status"] == "ok":
@@ -188,6 +189,17 @@ def naive_sentences(
         pair["honest"] = signed_money(fair["estimate"], language)
         found.append(text("naive", "support", language, **pair))
     return found
+
+
+def _times_within(protected: pd.DataFrame, language: str) -> list[str]:
+    """The mean time within the longest period that the data reach, as a sentence; or nothing."""
+    rows = rows_of(protected, "restricted_mean", group="participant", subgroup="")
+    shown = rows.loc[rows["estimate"].notna()].sort_values("month")
+    if shown.empty:
+        return []
+    last = shown.iloc[-1]
+    words = {"honest": months(last["estimate"], language), "month": int(last["month"])}
+    return [text("naive", "times_within", language, **words)]
 
 
 def certainty_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
