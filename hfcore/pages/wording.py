@@ -10,6 +10,8 @@ import pandas as pd
 
 from hfcore.pages.answers import (
     FIRST_WINDOW,
+    FIRST_YEAR,
+    HEADLINE_CAUSE,
     LATER_WINDOW,
     LEVELS,
     households,
@@ -18,13 +20,13 @@ from hfcore.pages.answers import (
     rows_of,
     verb_level,
 )
-from hfcore.pages.formats import day, label, months, number, percentage_points, quantity
+from hfcore.pages.formats import day, label, number, percentage_points, signed_money
+from hfcore.pages.old_figures import fair_times as fair_times
+from hfcore.pages.old_figures import naive_sentences as naive_sentences
 from hfcore.pages.texts import text
 from hfcore.schema import GROUPS
 from hfcore.study import Study
 
-FIRST_YEAR = 12
-HEADLINE_CAUSE = "self_sufficiency"
 FEW_HOUSEHOLDS = 50
 
 
@@ -87,19 +89,6 @@ def _unseen(
     return text("headline", "unseen_none", language, **words)
 
 
-def signed_money(value: float, language: str) -> str:
-    """A difference in words: how many kronor less or more.
-
-    >>> signed_money(-1200, "en"), signed_money(0, "sv")
-    ('1,200 kronor less', 'ingen skillnad')
-    """
-    if value == 0:
-        return text("headline", "none", language)
-    direction = text("words", "less" if value < 0 else "more", language)
-    amount = number(abs(value), language)
-    return text("headline", "signed", language, amount=amount, direction=direction)
-
-
 def trajectory_sentence(
     protected: pd.DataFrame,
     study: Study,
@@ -154,52 +143,6 @@ def planning_sentence(protected: pd.DataFrame, study: Study, language: str, mont
     return text(
         "planning", "differs" if is_clear else "unclear", language, low=low, high=high, **words
     )
-
-
-def naive_sentences(
-    protected: pd.DataFrame,
-    language: str,
-    cause: str = HEADLINE_CAUSE,
-    month: int = FIRST_YEAR,
-) -> list[str]:
-    """The figures of the old reports beside the fair ones, and why they differ.
-
-    One sentence for each pair of which both are shown: shares, times, support.
-    """
-    found = []
-    here = {"group": "participant", "subgroup": "", "cause": cause}
-    naive = one_row(protected, "closure_share_naive", **here)
-    honest = one_row(protected, "cumulative_incidence", month=month, **here)
-    if is_shown(naive) and is_shown(honest):
-        key = "closed_larger" if naive["estimate"] > honest["estimate"] else "closed_smaller"
-        pair = {
-            "naive": quantity(naive["estimate"], "share", language),
-            "honest": quantity(honest["estimate"], "share", language),
-        }
-        names = {"cause": label("causes", cause, language), "month": month}
-        found.append(text("naive", key, language, **pair, **names))
-    time = one_row(protected, "closure_time_naive", cause="", subgroup="")
-    if is_shown(time):
-        words = text("naive", "times", language, naive=months(time["estimate"], language))
-        found.append(" ".join([words, *_times_within(protected, language)]))
-    plain = one_row(protected, "support_difference_naive", subgroup="window=1-24")
-    fair = one_row(protected, "support_effect", subgroup="window=1-24")
-    if is_shown(plain) and is_shown(fair) and fair["status"] == "ok":
-        pair = {"naive": signed_money(plain["estimate"], language)}
-        pair["honest"] = signed_money(fair["estimate"], language)
-        found.append(text("naive", "support", language, **pair))
-    return found
-
-
-def _times_within(protected: pd.DataFrame, language: str) -> list[str]:
-    """The mean time within the longest period that the data reach, as a sentence; or nothing."""
-    rows = rows_of(protected, "restricted_mean", group="participant", subgroup="")
-    shown = rows.loc[rows["estimate"].notna()].sort_values("month")
-    if shown.empty:
-        return []
-    last = shown.iloc[-1]
-    words = {"honest": months(last["estimate"], language), "month": int(last["month"])}
-    return [text("naive", "times_within", language, **words)]
 
 
 def certainty_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
