@@ -44,6 +44,23 @@ def still():
     return build_results(rows, metric="still_in_intervention", unit="share")
 
 
+def back():
+    rows = pd.DataFrame({"month": MONTHS, "estimate": np.minimum(MONTHS // 12 * 0.04, 0.08)})
+    rows = rows.assign(group="participant", subgroup="since=start")
+    return build_results(rows, metric="reactivation", unit="share")
+
+
+def exits():
+    """Curves of two groups, the controls followed for half as long."""
+    rows = pd.concat(
+        pd.DataFrame({"group": group, "month": MONTHS[:last], "estimate": MONTHS[:last] * step})
+        for group, last, step in (("participant", 25, 0.02), ("control", 13, 0.01))
+    )
+    rows = rows.assign(ci_low=rows["estimate"] * 0.7, ci_high=rows["estimate"] * 1.3, n=40)
+    rows = rows.assign(n_at_risk=40 - rows["month"])
+    return build_results(rows, metric="exit_from_support", unit="share")
+
+
 def support():
     months = np.arange(-24, 25)
     rows = pd.concat(
@@ -148,6 +165,7 @@ def ways():
 ALL = [
     (figures.plot_cumulative_incidence, curves),
     (figures.plot_still_in, lambda: pd.concat([curves(), still()], ignore_index=True)),
+    (figures.plot_shares, exits),
     (figures.plot_support_mean, support),
     (figures.plot_support_effect, effects),
     (figures.plot_closure_reasons, reasons),
@@ -205,6 +223,57 @@ def test_curves_are_steps_with_bands_names_and_at_risk_row():
     assert steps[0].get_ydata()[-1] == pytest.approx(0.32)
     assert "self-sufficiency 32%" in words(ax)
     assert {"95", "77", "59", "41", "23"} <= set(words(ax))
+
+
+def test_those_back_on_support_are_taken_out_of_the_first_cause():
+    drawn = {}
+    for name, more in (("without", []), ("with", [back()])):
+        ax = figures.plot_still_in(pd.concat([curves(), still(), *more], ignore_index=True), "en")
+        tops = [max(each.get_paths()[0].vertices[:, 1]) for each in ax.collections]
+        drawn[name] = (words(ax), sorted(tops))
+        assert "Still followed" not in drawn[name][0]
+    assert "back on support" not in drawn["without"][0]
+    assert "back on support" in drawn["with"][0]
+    # One state more, whose top is where the top of the first cause was: 0.32, of which 0.08.
+    more = [top for top in drawn["with"][1] if top not in drawn["without"][1]]
+    assert more == pytest.approx([0.24])
+
+
+def test_a_line_a_group_with_the_numbers_behind_it():
+    ax = figures.plot_shares(exits(), "en")
+    shown = words(ax)
+    assert {"participants", "control group", "Still followed", "40", "28", "16"} <= set(shown)
+    # Names stand at the right of the lines and before their numbers.
+    assert shown.count("participants") == 2
+    assert len(ax.collections) == 2
+    assert ax.get_title(loc="left") == "Share who have left support"
+
+
+def test_points_are_joined_and_numbers_are_those_counted():
+    ax = figures.plot_shares(plans().assign(n=[30, 90, 28, 80]), "en")
+    shown = words(ax)
+    assert {"Counted", "30", "90", "28", "80"} <= set(shown)
+    assert [line.get_marker() for line in ax.lines][:2] == ["o", "s"]
+    assert [each.get_text() for each in ax.get_xticklabels()] == ["6", "12"]
+
+
+def test_subgroups_too_small_are_said():
+    rows = exits().assign(subgroup="start=from_2020-03", estimate=np.nan)
+    assert "too few to show" in words(figures.plot_shares(rows, "en", by="subgroup"))
+    assert "för få för att visas" in words(figures.plot_shares(rows, "sv", by="subgroup"))
+
+
+def test_a_single_cause_is_named_in_the_title():
+    rows = curves().loc[lambda each: each["cause"].eq("moved")]
+    shown = figures.plot_shares(rows, "en").get_title(loc="left")
+    assert shown == "Share closed, by cause and month: moved"
+
+
+def test_ticks_are_whole_percents_that_differ():
+    ax = figures.plot_shares(exits().assign(estimate=0.05, ci_low=0.03, ci_high=0.1), "en")
+    ax.figure.canvas.draw()
+    labels = [each.get_text() for each in ax.get_yticklabels()]
+    assert len(set(labels)) == len(labels) > 4
 
 
 def test_groups_and_other_definitions_are_not_drawn_into_the_main_curve():

@@ -481,3 +481,15 @@ def test_the_glossary_has_one_anchor_a_term_and_those_that_pages_explain():
     assert {each["id"] for each in rendering.glossary("sv")} <= set(anchors)
     lines = [line for line in glossary.splitlines() if "<a id" in line]
     assert all(line.count(" · ") == 1 and line.count("|") == 4 for line in lines)
+
+
+@pytest.mark.parametrize(("language", "within"), [("sv", "24 månaderna"), ("en", "24 months")])
+def test_the_fair_mean_time_is_that_of_the_longest_period_shown(language, within):
+    rows = pd.DataFrame(
+        {"month": [6, 12, 24, 36], "estimate": [5.1, 8.3, 11.7, np.nan], "group": "participant"}
+    )
+    rows = build_results(rows, metric="restricted_mean", unit="months")
+    (sentence,) = wording.fair_times(rows, language)
+    assert within in sentence
+    assert {"sv": "11,7 månader", "en": "11.7 months"}[language] in sentence
+    assert wording.fair_times(rows.assign(estimate=np.nan), language) == []

@@ -20,7 +20,7 @@ from hfcore.figures.drawing import (
     styled,
     title,
 )
-from hfcore.figures.shares import plot_shares
+from hfcore.figures.shares import measure, plot_shares
 from hfcore.pages.formats import label, quantity, subgroup_label
 from hfcore.pages.texts import text
 from hfcore.statistics.balancing import SMALL_SAMPLE, balance_limit
@@ -113,7 +113,7 @@ def plot_specifications(rows: pd.DataFrame, language: str = "sv", ax: Axes | Non
     names = [_choice(row, varying, language) for _, row in rows.iterrows()]
     draw_dots(ax, rows, names, language, rows["variant"].eq("default"))
     above = mark_zero(ax, rows, language)
-    return title(ax, label("metrics", rows["metric"].iloc[0], language), above)
+    return title(ax, measure(rows, language), above)
 
 
 def _choice(row: pd.Series, varying: Sequence[str], language: str) -> str:

@@ -55,7 +55,7 @@ def plot_shares(
     ax = new_axes(ax)
     points = sorted(shown["month"].astype(int).unique())
     is_curve = len(points) > 2 and np.diff(points).max() == 1
-    last = max(points, default=0) + is_curve
+    last = max(points, default=1) + is_curve
     month_axis(ax, [min(points, default=0), last], text("axes", months, language), language)
     percent_axis(ax.yaxis, language)
     ax.set_ylim(0, top_of(shown))
@@ -71,7 +71,16 @@ def plot_shares(
     if not lines:
         middle = {"transform": ax.transAxes, "ha": "center", "color": GREY}
         ax.text(0.5, 0.5, text("axes", "too_few", language), **middle)
-    return title(ax, "".join(label("metrics", each, language) for each in rows["metric"].head(1)))
+    return title(ax, measure(rows, language))
+
+
+def measure(rows: pd.DataFrame, language: str) -> str:
+    """What a figure of one metric shows, with the cause where there is only one."""
+    words = [label("metrics", metric, language) for metric in rows["metric"].head(1)]
+    causes = [cause for cause in dict.fromkeys(rows["cause"]) if cause]
+    if len(causes) == 1:
+        words.append(label("causes", causes[0], language))
+    return ": ".join(words)
 
 
 def top_of(shown: pd.DataFrame) -> float:
@@ -124,15 +133,10 @@ def _mark_points(ax: Axes, points: list[int]) -> None:
 
 
 def _name_lines(ax: Axes, lines: list[pd.DataFrame], names: list[str], styles: list[dict]) -> None:
-    """Each line's name at its end; those that end in one month are kept apart."""
-    right = ax.get_xlim()[1]
-    ends: dict[float, list[tuple[float, str, str]]] = {}
-    for line, name, style in zip(lines, names, styles, strict=True):
-        last = line.iloc[-1]
-        at = min(float(last["month"]) + 1, right)
-        ends.setdefault(at, []).append((float(last["estimate"]), name, str(style["color"])))
-    for at, named in ends.items():
-        label_ends(ax, at, *zip(*named, strict=True))
+    """Each line's name at the right, as high as its end; lines that end early are named there too,
+    clear of the others."""
+    ends = [float(line["estimate"].iloc[-1]) for line in lines]
+    label_ends(ax, ax.get_xlim()[1], ends, names, [str(style["color"]) for style in styles])
 
 
 def _numbers(

@@ -7,6 +7,8 @@ import pandas as pd
 from hfcore.metrics import design_grade
 
 LEVELS = design_grade.VERBS[::-1]
+FIRST_YEAR = 12
+HEADLINE_CAUSE = "self_sufficiency"
 FIRST_WINDOW = "window=1-12"
 LATER_WINDOW = "window=13-24"
 

@@ -198,3 +198,16 @@ def row_label(row: pd.Series, language: str) -> str:
         label("causes", row["cause"], language) if row["cause"] else "",
     ]
     return ", ".join(word for word in words if word)
+
+
+def signed_money(value: float, language: str) -> str:
+    """A difference in words: how many kronor less or more.
+
+    >>> signed_money(-1200, "en"), signed_money(0, "sv")
+    ('1,200 kronor less', 'ingen skillnad')
+    """
+    if value == 0:
+        return text("headline", "none", language)
+    direction = text("words", "less" if value < 0 else "more", language)
+    amount = number(abs(value), language)
+    return text("headline", "signed", language, amount=amount, direction=direction)

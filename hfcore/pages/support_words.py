@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hfcore.pages.answers import FIRST_WINDOW, LEVELS, households, is_shown, one_row, verb_level
-from hfcore.pages.formats import number
+from hfcore.pages.formats import number, signed_money
 from hfcore.pages.texts import text
 from hfcore.study import Study
 
@@ -69,19 +69,6 @@ def _unseen(
         counts = {"n": number(n, language), "detectable": number(least["estimate"], language)}
         return text("headline", "unseen_few", language, **words, **counts)
     return text("headline", "unseen_none", language, **words)
-
-
-def signed_money(value: float, language: str) -> str:
-    """A difference in words: how many kronor less or more.
-
-    >>> signed_money(-1200, "en"), signed_money(0, "sv")
-    ('1,200 kronor less', 'ingen skillnad')
-    """
-    if value == 0:
-        return text("headline", "none", language)
-    direction = text("words", "less" if value < 0 else "more", language)
-    amount = number(abs(value), language)
-    return text("headline", "signed", language, amount=amount, direction=direction)
 
 
 def pooled_sentence(protected: pd.DataFrame, language: str, window: str = FIRST_WINDOW) -> str:

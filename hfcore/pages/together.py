@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from hfcore.pages.answers import FIRST_WINDOW, is_shown, one_row, verb_level
-from hfcore.pages.formats import label, number
+from hfcore.pages.formats import label, number, signed_money
 from hfcore.pages.texts import text
-from hfcore.pages.wording import intervention, joined, signed_money
+from hfcore.pages.wording import intervention, joined
 from hfcore.study import Study
 
 ALL = "all"

@@ -11,21 +11,18 @@ import pandas as pd
 from hfcore.pages import support_words
 from hfcore.pages.answers import (
     FIRST_WINDOW,
+    FIRST_YEAR,
+    HEADLINE_CAUSE,
     LATER_WINDOW,
     households,
     is_shown,
     one_row,
     rows_of,
 )
-from hfcore.pages.formats import day, label, months, number, percentage_points, quantity
-from hfcore.pages.support_words import (
-    intervention,
-    is_told,
-    names,
-    signed_ends,
-    signed_money,
-    window_name,
-)
+from hfcore.pages.formats import day, label, number, percentage_points
+from hfcore.pages.old_figures import fair_times as fair_times
+from hfcore.pages.old_figures import naive_sentences as naive_sentences
+from hfcore.pages.support_words import intervention, names, signed_ends
 from hfcore.pages.texts import text
 from hfcore.schema import GROUPS
 from hfcore.study import Study
@@ -33,10 +30,7 @@ from hfcore.study import Study
 # Notebooks and pages find every sentence here.
 headline, pooled_sentence = support_words.headline, support_words.pooled_sentence
 
-FIRST_YEAR = 12
-HEADLINE_CAUSE = "self_sufficiency"
 FEW_HOUSEHOLDS = 50
-BOTH_YEARS = "window=1-24"
 
 
 def trajectory_sentence(
@@ -95,40 +89,6 @@ def planning_sentence(protected: pd.DataFrame, study: Study, language: str, mont
     )
 
 
-def naive_sentences(
-    protected: pd.DataFrame,
-    language: str,
-    cause: str = HEADLINE_CAUSE,
-    month: int = FIRST_YEAR,
-) -> list[str]:
-    """The figures of the old reports beside the fair ones, and why they differ.
-
-    One sentence for each pair of which both are shown: shares, times, support.
-    """
-    found = []
-    here = {"group": "participant", "subgroup": "", "cause": cause}
-    naive = one_row(protected, "closure_share_naive", **here)
-    honest = one_row(protected, "cumulative_incidence", month=month, **here)
-    if is_shown(naive) and is_shown(honest):
-        key = "closed_larger" if naive["estimate"] > honest["estimate"] else "closed_smaller"
-        pair = {
-            "naive": quantity(naive["estimate"], "share", language),
-            "honest": quantity(honest["estimate"], "share", language),
-        }
-        names = {"cause": label("causes", cause, language), "month": month}
-        found.append(text("naive", key, language, **pair, **names))
-    time = one_row(protected, "closure_time_naive", cause="", subgroup="")
-    if is_shown(time):
-        found.append(text("naive", "times", language, naive=months(time["estimate"], language)))
-    plain = one_row(protected, "support_difference_naive", subgroup=BOTH_YEARS)
-    fair = one_row(protected, "support_effect", subgroup=BOTH_YEARS)
-    if is_shown(plain) and is_told(fair):
-        words = {"naive": signed_money(plain["estimate"], language)}
-        words |= signed_ends(fair, language) | {"window": window_name(BOTH_YEARS, language)}
-        found.append(text("naive", "support", language, **words))
-    return found
-
-
 def certainty_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
     """How sure the answer is and why: how many households, and how strong the comparison."""
     n = households(protected)
@@ -163,7 +123,7 @@ def _why_unseen(effect: pd.Series | None, n: int, study: Study, language: str) -
     why = text("certainty", "took_part" if is_absent else "few", language, **shown)
     if not is_shown(effect) or pd.isna(effect["ci_low"]):
         return why
-    ends = {end: signed_money(effect[f"ci_{end}"], language) for end in ("low", "high")}
+    ends = signed_ends(effect, language)
     return f"{why} {text('certainty', 'so_far', language, **ends)}"
 
 
