@@ -156,7 +156,7 @@ def test_nothing_on_a_page_comes_from_elsewhere():
         assert not re.search(r"https?:|//[a-z]|@import|url\(|<script", own), path.name
 
 
-ROOT = Path(rendering.__file__).parents[1]
+ROOT = Path(rendering.__file__).parents[2]
 
 
 def test_the_glossary_of_the_pages_is_that_of_the_project():
