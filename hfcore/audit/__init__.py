@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import socket
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -199,9 +201,14 @@ def _is_vector(path: Path, content: bytes) -> bool:
 
 def _csv_findings(path: Path) -> list[str]:
     cells = pd.read_csv(path, dtype="str", keep_default_na=False)
-    texts = cells[[column for column in cells if column in (*TEXTS, *KEYS, "base", "protection")]]
-    runs = texts.drop(columns="month", errors="ignore").stack().str.match(r"[=+\-@\t\r]")
-    return [f"{int(runs.sum())} cells would run in a spreadsheet."] if runs.any() else []
+    columns = [each for each in cells if each in {*TEXTS, *KEYS, "base", "protection"} - {"month"}]
+    runs = sum(
+        count
+        for column in columns
+        for text, count in cells[column].value_counts().items()
+        if re.match(r"[=+\-@\t\r]", text)
+    )
+    return [f"{runs} cells would run in a spreadsheet."] if runs else []
 
 
 def _secrets(folder: Path, study: Study, canaries: Sequence[str]) -> Secrets:
@@ -214,7 +221,19 @@ def _secrets(folder: Path, study: Study, canaries: Sequence[str]) -> Secrets:
         pseudonyms=frozenset(_pseudonyms(folder)),
         raw=_key_bytes(study),
         names=tuple(sorted(name for name in names if len(name) > 3)),
+        paths=_own_paths(),
     )
+
+
+def _own_paths() -> tuple[str, ...]:
+    """The folders of data, of hfcore and of Python, and the user's own, as they are written."""
+    folders = (
+        store.data_root().resolve(),
+        Path(__file__).parents[2],
+        Path.home(),
+        Path(sys.prefix),
+    )
+    return tuple(sorted({str(each) for each in folders if len(each.parts) > 2}))
 
 
 def _pseudonyms(folder: Path) -> set[str]:

@@ -24,10 +24,9 @@ TRUE = {"n": "true_n", "n_events": "true_events", "n_at_risk": "true_at_risk"}
 SHOWN_COUNTS = ("n", "n_events", "n_at_risk")
 MIN_SUM_HALF_WIDTH_SEK = 1000
 MIN_CANDIDATES = 3
-MAX_TEXT = 160
 UNMOVED_SHARE, UNMOVED_LEAST = 0.6, 10
 _SEK = ("sek", "sek_per_month")
-_FREE_TEXT = re.compile(r"[\n\r\t]|@\w|\w@|https?:|\d{6}[-+ ]?\d{4}|(?:\S+ ){4}\S")
+_FREE_TEXT = re.compile(r"[\n\r\t]|@\w|\w@|https?:|\d{6}[-+ ]?\d{4}|(?:\S+ ){4}\S|.{161}")
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
@@ -261,19 +260,21 @@ def open_staff(rows: pd.DataFrame, publication: Publication) -> pd.Series:
 
 def free_texts(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """13: a text that somebody wrote."""
-    found = pd.Series(False, index=rows.index)
-    for column in ("variant", "subgroup", "cause", "method"):
-        texts = rows[column].drop_duplicates()
-        is_free = texts.str.contains(_FREE_TEXT) | texts.str.len().gt(MAX_TEXT)
-        found |= rows[column].isin(texts.loc[is_free])
+    found = _match(rows, ("variant", "subgroup", "cause", "method"), _FREE_TEXT.search)
     return found & rows["kind"].ne("plain")
 
 
 def formulas(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """14: a text that a spreadsheet would run."""
+    return _match(rows, ("variant", "raw_subgroup", "cause", "method"), _FORMULA.match)
+
+
+def _match(rows: pd.DataFrame, columns: tuple[str, ...], is_bad: Callable) -> pd.Series:
+    """Which rows have a bad text in one of the columns; each different text is tried once."""
     found = pd.Series(False, index=rows.index)
-    for column in ("variant", "raw_subgroup", "cause", "method"):
-        found |= rows[column].str.match(_FORMULA)
+    for column in columns:
+        bad = [text for text in rows[column].unique() if is_bad(text)]
+        found |= rows[column].isin(bad)
     return found
 
 

@@ -12,6 +12,7 @@ import html
 import io
 import re
 import struct
+import unicodedata
 import urllib.parse
 import zipfile
 import zlib
@@ -29,9 +30,11 @@ PNG = b"\x89PNG\r\n\x1a\n"
 _DATA_URI = re.compile(rb"data:[\w/+.\-]*(;[\w=\-]+)*?(;base64)?,([A-Za-z0-9+/=%_\-\s.~!*'()]{8,})")
 # Pictures and packages as JSON and pages hold them; shorter runs may be words or hashes.
 _PACKED = re.compile(rb"[A-Za-z0-9+/]{400,}={0,2}")
+_NO_WIDTH = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _DASH = "[-+\u2010-\u2015\u2212\ufe58\uff0d]"
 _NUMBER = re.compile(
-    rf"(?<![\w.,/#+-])(?:\d\d)?\d\d(?:[ ./-]?\d\d){{2}}\s?{_DASH}?\s?\d{{4}}(?![\w%]|-\d)"
+    rf"(?<![^\W_])(?<![.,/#+-])(?:\d\d)?\d\d(?:[ ./-]?\d\d){{2}}\s?{_DASH}?\s?\d{{4}}"
+    r"(?![^\W_]|%|-\d)"
 )
 _PATH = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users|tmp|var|mnt|srv|opt)/[\w.\-]+|\b[A-Z]:\\[\w.\-]+|file:///\w"
@@ -40,12 +43,16 @@ _PATH = re.compile(
 
 @dataclass(frozen=True)
 class Secrets:
-    """What is searched for: words in any case, pseudonyms, raw bytes, names of users and hosts."""
+    """What is searched for: words in any case, pseudonyms, raw bytes, names of users and hosts.
+
+    ``paths`` are those of this machine's folders, besides what looks like one of any machine.
+    """
 
     words: tuple[str, ...] = ()
     pseudonyms: frozenset[str] = frozenset()
     raw: tuple[bytes, ...] = ()
     names: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
     @cached_property
     def folded(self) -> tuple[str, ...]:
@@ -176,7 +183,7 @@ def _search_layer(layer: bytes, secrets: Secrets) -> set[str]:
             found.add("canary")
         if any(name in each and _stands_alone(name, each) for name in secrets.names):
             found.add("user or host name")
-        if _PATH.search(each):
+        if _PATH.search(each) or any(path in each for path in secrets.paths):
             found.add("path")
         if any(is_personal_number(match[0]) for match in _NUMBER.finditer(each)):
             found.add("personal number")
@@ -207,6 +214,10 @@ def _texts(layer: bytes) -> Iterator[str]:
         )
     if b"\x00" in layer[:2000]:
         yield layer.decode("utf-16-le", errors="replace")
+        yield layer.decode("utf-16-be", errors="replace")
+    if not text.isascii():
+        # Letters put together from parts, wide digits, and what has no width.
+        yield unicodedata.normalize("NFKC", _NO_WIDTH.sub("", text))
 
 
 def is_personal_number(text: str) -> bool:
