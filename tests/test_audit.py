@@ -3,6 +3,9 @@
 import base64
 import gzip
 import io
+import itertools
+import json
+import unicodedata
 import zipfile
 from datetime import date
 
@@ -12,7 +15,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from hfcore.audit import audit_files, audit_rows, audit_study, reconstruction
+from hfcore.audit import audit_files, audit_rows, audit_study, programme, reconstruction
 from hfcore.audit.attacks import ATTACKS
 from hfcore.audit.leaks import Secrets, search
 from hfcore.audit.releases import Release, settled
@@ -228,6 +231,34 @@ def test_noise_leaves_the_small_cells_open():
     assert (known["high"] - known["low"] >= 5).all()
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_the_programme_finds_what_trying_everything_finds(seed):
+    """Each unknown's least and largest value, by going through all that is possible."""
+    chance = np.random.default_rng(seed)
+    counts = programme.Counts()
+    true = chance.integers(1, 5, 5)
+    for place, count in enumerate([*true, true[:3].sum(), true[3:].sum(), 9]):
+        low = max(0, int(count) - int(chance.integers(0, 3)))
+        counts.names[place,] = place
+        counts.low.append(low)
+        counts.high.append(int(count) + int(chance.integers(0, 3)))
+    counts.tie(5, [0, 1, 2])
+    counts.tie(6, [3, 4])
+    if seed % 2:
+        counts.sums.append({5: 1, 6: 1, 7: -1})
+    spans = [range(low, high + 1) for low, high in zip(counts.low, counts.high, strict=True)]
+    fits = [
+        each
+        for each in itertools.product(*spans)
+        if all(sum(f * each[p] for p, f in tie.items()) == 0 for tie in counts.sums)
+    ]
+    systems = programme.systems_of(counts)
+    for target in ({0: 1}, {4: 1}, {5: 1}, {5: 1, 6: -1}, {7: 1, 0: -1}):
+        values = [sum(f * each[p] for p, f in target.items()) for each in fits]
+        expected = (min(values), max(values)) if values else (None, None)
+        assert programme.ends_of(counts, systems, target) == expected
+
+
 def test_sums_at_the_ends_of_the_noise_are_found_by_the_programme():
     # The parts show 12 more than the whole: only one set of true counts can do that.
     rows_ = closed([28, 6, 73], 95)
@@ -253,6 +284,9 @@ def test_a_sum_that_cannot_hold_is_left_out():
         "811218\u20119876",
         WIDE,
         COORDINATION,
+        "x_8112189876_y",
+        "811218\u200b-\u200b9876",
+        "8\u00ad11218-9876",
     ],
 )
 def test_personal_numbers_are_found_in_any_notation(text):
@@ -293,11 +327,12 @@ def test_noise_hides_who_came_between_two_releases():
     assert reconstruction.findings_between(before, before, Publication()) == []
 
 
-def png(text):
+def png(text, size=2):
     info = PngInfo()
     info.add_text("Comment", text, zip=True)
     raw = io.BytesIO()
-    Image.new("RGB", (2, 2)).save(raw, "PNG", pnginfo=info)
+    noise = np.random.default_rng(1).integers(0, 256, (size, size, 3), dtype="uint8")
+    Image.fromarray(noise).save(raw, "PNG", pnginfo=info)
     return raw.getvalue()
 
 
@@ -326,6 +361,12 @@ WRAPPED = {
     "url": b"?q=Anna%20%C3%84ngstr%C3%B6m",
     "json": b'"Anna \\u00c4ngstr\\u00f6m"',
     "utf-16": SECRET.encode("utf-16"),
+    "utf-16, other order": SECRET.encode("utf-16-be"),
+    "letters from parts": unicodedata.normalize("NFD", SECRET).encode(),
+    "no width": "Anna\u200b Ång".replace("Ång", "Ängs\u00adtröm").encode(),
+    "picture in a notebook": json.dumps(
+        {"image/png": base64.b64encode(png(SECRET, 300)).decode()}
+    ).encode(),
     "png": png(SECRET),
     "zip": package(SECRET),
     "gzip": gzip.compress(SECRET.encode()),
@@ -349,6 +390,7 @@ def test_a_canary_is_found_however_it_is_packed(name):
     [
         (f'src="{HOME}/anna/x.csv"'.encode(), "path"),
         (b"C:\\Users\\anna", "path"),
+        (b"see /data/of-this-study/raw", "path"),
         (b"made by annang on it", "user or host name"),
         (b"<i>a1b2c3d4e5</i>", "pseudonym"),
         (b"x" + bytes(range(32)) + b"y", "key"),
@@ -356,7 +398,10 @@ def test_a_canary_is_found_however_it_is_packed(name):
 )
 def test_traces_of_machine_and_key_are_found(content, kind):
     secrets = Secrets(
-        pseudonyms=frozenset({"a1b2c3d4e5"}), raw=(bytes(range(32)),), names=("annang",)
+        pseudonyms=frozenset({"a1b2c3d4e5"}),
+        raw=(bytes(range(32)),),
+        names=("annang",),
+        paths=("/data/of-this-study",),
     )
     assert search(content, secrets) == {kind}
 
@@ -414,6 +459,18 @@ def test_what_must_not_stand_is_found_where_it_stands(processed, name, content, 
     assert found["attack"].tolist() == [attack]
     assert found["where"].tolist() == [name]
     assert "811218" not in found.to_string() and "Kanarie" not in found.to_string()
+
+
+def test_the_folder_of_the_data_is_told_nowhere(processed, tmp_path):
+    (processed / "site/index.html").write_text(f"read from {tmp_path.resolve()}/raw")
+    assert audit_files(processed, STUDY)["found"].tolist() == ["It holds a path."]
+
+
+def test_the_same_bytes_are_told_wherever_they_stand(processed):
+    for name in ("site/a.html", "site/1290/b.html"):
+        (processed / name).write_text("811218-9876")
+    found = audit_files(processed, STUDY)
+    assert sorted(found["where"]) == ["site/1290/b.html", "site/a.html"]
 
 
 def test_canaries_may_be_listed_beside_the_raw_files(processed, tmp_path):

@@ -52,8 +52,10 @@ def pages_of(site):
     """Return the front page, a report, the overview and the columns, each in both languages."""
     codes = sorted(path.name for path in site.iterdir() if re.fullmatch(r"\d{4}", path.name))
     places = ["", "en"] + [f"{each}/{lang}" for each in (*codes[:1], "overview") for lang in LANGS]
-    columns = [site / place / "columns.html" for place in ("", "en")]
-    return [site / place / "index.html" for place in places] + columns
+    explained = [
+        site / place / f"{name}.html" for place in ("", "en") for name in ("columns", "words")
+    ]
+    return [site / place / "index.html" for place in places] + explained
 
 
 def all_pages():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from test_wording import PLACE, STUDY, effect, grade, incidence, participants, rows
@@ -89,6 +90,15 @@ def test_the_municipalities_with_an_answer_are_named():
         "A difference in support is seen in 1 of 12 municipalities: By 0. In the others it cannot "
         "be seen yet."
     )
+
+
+def test_one_municipality_is_neither_compared_nor_one_of_others():
+    one = replace(NATION, municipalities=NATION.municipalities[:1])
+    said = together.seen_sentence(effects([(-3100, -900)]), one, "sv")
+    assert said == "En skillnad i försörjningsstöd syns i By 0."
+    frame = pd.concat([shares().head(2), shares().tail(2).assign(estimate=np.nan)])
+    assert together.comparable(frame)["municipality"].tolist() == ["0001", "0001"]
+    assert len(together.comparable(shares())) == 4
 
 
 @pytest.mark.parametrize(("count", "has_names"), [(6, True), (7, False)])

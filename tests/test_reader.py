@@ -158,7 +158,7 @@ def test_each_of_many_has_its_state_and_date(visit, nation):
 
 @pytest.mark.parametrize("language", LANGS)
 def test_the_pages_of_many_are_accessible_and_fit_a_magnified_window(visit, nation, language):
-    for name in ("index", "columns"):
+    for name in ("index", "columns", "words"):
         path = nation / ("" if language == "sv" else "en") / f"{name}.html"
         assert axe(visit(path)) == []
         page = visit(path, width=320)
@@ -187,7 +187,7 @@ def test_a_word_leads_to_its_meaning(visit, small):
     words = page.locator("a.word")
     assert words.all_inner_texts() == ["Kontrollgruppen", "hushåll"]
     words.first.click()
-    assert page.url == f"{(small / 'index.html').as_uri()}#control"
+    assert page.url == f"{(small / 'words.html').as_uri()}#control"
     assert page.locator("#control").inner_text() == "kontrollgrupp"
 
 

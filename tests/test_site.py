@@ -209,6 +209,14 @@ def test_the_columns_are_explained_in_both_languages(tmp_path, study):
     assert list(dictionary.column_types()) == list(rendering.columns("sv"))
 
 
+def test_every_method_of_the_methods_page_is_explained():
+    kept = re.findall(r"^\| `(\w+)` \|", (ROOT / "METHODS.md").read_text("utf-8"), re.MULTILINE)
+    assert len(kept) >= 12
+    for language in ("sv", "en"):
+        assert set(kept) <= set(rendering.methods(language))
+        assert all(len(each) > 10 for each in rendering.methods(language).values())
+
+
 def test_other_programs_read_the_figures_back(tmp_path, study):
     rows = store.read_protected(NAME, "*")
     path = tmp_path / "results.csv"

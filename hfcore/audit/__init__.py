@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import socket
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -122,8 +125,9 @@ def _release_findings(
     found = []
     if exact is not None and release.is_recent(publication):
         found += _told(_moved(protected, exact, release, publication), 15, "difference of releases")
+    now = dict(iter(protected.groupby("municipality", sort=False)))
     for code, own in release.protected.groupby("municipality", sort=False):
-        here = protected.loc[protected["municipality"].eq(code)]
+        here = now.get(code, protected.head(0))
         for sentence in reconstruction.findings_between(own, here, publication):
             found.append(("integer programme of releases", 15, code, sentence))
     return found
@@ -154,11 +158,17 @@ def audit_files(folder: Path, study: Study, canaries: Sequence[str] = ()) -> pd.
     inside = replace(secrets, pseudonyms=frozenset(), names=())
     found: list[tuple[str, int, str, str]] = []
     replaced = folder / "site" if (folder / "site.new").exists() else None
+    kinds_of: dict[tuple[bytes, bool], set[str]] = {}
     for path in _files(folder):
         if replaced in path.parents:
             continue
-        is_public = _is_public(path, folder)
-        found += _file_findings(path, folder, secrets if is_public else inside, is_public)
+        is_public, content = _is_public(path, folder), path.read_bytes()
+        # A page is written once and copied into the site: the same bytes are searched once.
+        same = sha256(content).digest(), is_public
+        if same not in kinds_of:
+            kinds_of[same] = search(content, secrets if is_public else inside)
+        kinds = kinds_of[same] | search(path.stem.encode(), secrets if is_public else inside)
+        found += _file_findings(path, folder, content, kinds, is_public)
     return pd.DataFrame(found, columns=COLUMNS)
 
 
@@ -173,13 +183,10 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def _file_findings(
-    path: Path, folder: Path, secrets: Secrets, is_public: bool
+    path: Path, folder: Path, content: bytes, kinds: set[str], is_public: bool
 ) -> list[tuple[str, int, str, str]]:
     where = path.relative_to(folder).as_posix()
-    content = path.read_bytes()
-    kinds = search(content, secrets) | search(path.stem.encode(), secrets)
-    if not is_public:
-        kinds -= {"path", "pseudonym"}
+    kinds = kinds if is_public else kinds - {"path", "pseudonym"}
     found = [("bytes", 0, where, f"It holds a {kind}.") for kind in sorted(kinds)]
     if is_public and _is_vector(path, content):
         found.append(("vector picture", 11, where, "It holds a drawing with exact values."))
@@ -194,9 +201,14 @@ def _is_vector(path: Path, content: bytes) -> bool:
 
 def _csv_findings(path: Path) -> list[str]:
     cells = pd.read_csv(path, dtype="str", keep_default_na=False)
-    texts = cells[[column for column in cells if column in (*TEXTS, *KEYS, "base", "protection")]]
-    runs = texts.drop(columns="month", errors="ignore").stack().str.match(r"[=+\-@\t\r]")
-    return [f"{int(runs.sum())} cells would run in a spreadsheet."] if runs.any() else []
+    columns = [each for each in cells if each in {*TEXTS, *KEYS, "base", "protection"} - {"month"}]
+    runs = sum(
+        count
+        for column in columns
+        for text, count in cells[column].value_counts().items()
+        if re.match(r"[=+\-@\t\r]", text)
+    )
+    return [f"{runs} cells would run in a spreadsheet."] if runs else []
 
 
 def _secrets(folder: Path, study: Study, canaries: Sequence[str]) -> Secrets:
@@ -209,7 +221,19 @@ def _secrets(folder: Path, study: Study, canaries: Sequence[str]) -> Secrets:
         pseudonyms=frozenset(_pseudonyms(folder)),
         raw=_key_bytes(study),
         names=tuple(sorted(name for name in names if len(name) > 3)),
+        paths=_own_paths(),
     )
+
+
+def _own_paths() -> tuple[str, ...]:
+    """The folders of data, of hfcore and of Python, and the user's own, as they are written."""
+    folders = (
+        store.data_root().resolve(),
+        Path(__file__).parents[2],
+        Path.home(),
+        Path(sys.prefix),
+    )
+    return tuple(sorted({str(each) for each in folders if len(each.parts) > 2}))
 
 
 def _pseudonyms(folder: Path) -> set[str]:

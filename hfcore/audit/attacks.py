@@ -26,7 +26,7 @@ MIN_SUM_HALF_WIDTH_SEK = 1000
 MIN_CANDIDATES = 3
 UNMOVED_SHARE, UNMOVED_LEAST = 0.6, 10
 _SEK = ("sek", "sek_per_month")
-_FREE_TEXT = re.compile(r"[\n\r\t]|@\w|\w@|https?:|\d{6}[-+ ]?\d{4}|(?:\S+ ){4}\S")
+_FREE_TEXT = re.compile(r"[\n\r\t]|@\w|\w@|https?:|\d{6}[-+ ]?\d{4}|(?:\S+ ){4}\S|.{161}")
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
@@ -184,28 +184,42 @@ def single_steps(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     keys = [each for each in KEYS if each != "month"]
     for _, curve in rows.loc[curves].groupby(keys, sort=False, dropna=False):
         found.loc[curve.index] = _bad_curve(curve.sort_values("month"), publication)
-    tails = curves & rows["metric"].eq(FALLING[1]) & rows["subgroup"].eq("")
-    return found | (curves & ~tails & rows["n_events"].notna())
+    is_tail = rows["metric"].eq(FALLING[1]) & rows["subgroup"].eq("")
+    return found | (curves & ~is_tail & rows["n_events"].notna())
 
 
-def _bad_curve(curve: pd.DataFrame, publication: Publication) -> pd.Series:
+def _bad_curve(curve: pd.DataFrame, publication: Publication) -> np.ndarray:
     """Which months of one curve give away too much."""
-    share = curve["estimate"].astype("float64")
-    height = 1 - share if curve["metric"].iloc[0] in FALLING else share
-    few = _size(curve).lt(publication.min_share_denominator)
-    bad = few | _off_grid(share, 0.01) | curve["true_at_risk"].lt(publication.min_at_risk)
-    so_far = curve["true_events"].astype("float64")
-    if curve["metric"].iloc[0] == FALLING[1]:
-        so_far = curve["true_n"] - so_far
-    steps = height.diff().fillna(height.iloc[0]).abs().gt(1e-9)
-    between = so_far.where(steps).ffill().fillna(0)
-    fresh = (so_far - between.shift(fill_value=0)).where(steps)
+    share, n, true_n, at_risk, so_far = (
+        curve[name].to_numpy(dtype="float64", na_value=np.nan)
+        for name in ("estimate", "n", "true_n", "true_at_risk", "true_events")
+    )
+    metric = curve["metric"].iloc[0]
+    height = 1 - share if metric in FALLING else share
+    few = np.where(np.isnan(true_n), n, true_n) < publication.min_share_denominator
+    bad = few | _off_grid(curve["estimate"], 0.01) | (at_risk < publication.min_at_risk)
+    if metric == FALLING[1]:
+        so_far = true_n - so_far
+    rise = np.diff(height, prepend=0.0)
+    steps = np.abs(rise) > 1e-9
+    fresh = _since_last_step(so_far, steps)
     # Without the truth: the most events that a jump of so many whole percent can be.
-    room = (height.diff().abs() + 0.01) * (curve["n"].astype("float64") + publication.noise_max)
-    small = fresh.fillna(room.where(steps & so_far.isna())).lt(publication.min_step_events)
+    first_is_none = np.where(np.arange(len(rise)) == 0, np.nan, np.abs(rise))
+    room = (first_is_none + 0.01) * (n + publication.noise_max)
+    told = np.where(np.isnan(fresh), np.where(steps & np.isnan(so_far), room, np.nan), fresh)
+    small = told < publication.min_step_events
     is_single = len(curve) == 1 and curve["month"].iloc[0] == SINGLE_SHARE_MONTH
-    thin = so_far.max() < publication.min_curve_events
-    return bad | (~pd.Series(is_single, index=curve.index) & (small | thin))
+    thin = pd.Series(so_far).max() < publication.min_curve_events
+    return bad | ((small | thin) & (not is_single))
+
+
+def _since_last_step(so_far: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """At each step of a curve how many events came since the step before; NaN elsewhere."""
+    fresh, last = np.full(len(so_far), np.nan), 0.0
+    for place in np.flatnonzero(steps):
+        fresh[place] = so_far[place] - last
+        last = so_far[place] if not np.isnan(so_far[place]) else last
+    return fresh
 
 
 def open_models(rows: pd.DataFrame, publication: Publication) -> pd.Series:
@@ -246,17 +260,21 @@ def open_staff(rows: pd.DataFrame, publication: Publication) -> pd.Series:
 
 def free_texts(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """13: a text that somebody wrote."""
-    found = pd.Series(False, index=rows.index)
-    for column in ("variant", "subgroup", "cause", "method"):
-        found |= rows[column].map(lambda text: bool(_FREE_TEXT.search(text)) or len(text) > 160)
+    found = _match(rows, ("variant", "subgroup", "cause", "method"), _FREE_TEXT.search)
     return found & rows["kind"].ne("plain")
 
 
 def formulas(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """14: a text that a spreadsheet would run."""
+    return _match(rows, ("variant", "raw_subgroup", "cause", "method"), _FORMULA.match)
+
+
+def _match(rows: pd.DataFrame, columns: tuple[str, ...], is_bad: Callable) -> pd.Series:
+    """Which rows have a bad text in one of the columns; each different text is tried once."""
     found = pd.Series(False, index=rows.index)
-    for column in ("variant", "raw_subgroup", "cause", "method"):
-        found |= rows[column].map(lambda text: bool(_FORMULA.match(text)))
+    for column in columns:
+        bad = [text for text in rows[column].unique() if is_bad(text)]
+        found |= rows[column].isin(bad)
     return found
 
 

@@ -12,12 +12,14 @@ import html
 import io
 import re
 import struct
+import unicodedata
 import urllib.parse
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from hfcore.identity import is_luhn, plain
 
@@ -26,9 +28,13 @@ MAX_UNPACKED_BYTES = 200_000_000
 MIN_WORD = 4
 PNG = b"\x89PNG\r\n\x1a\n"
 _DATA_URI = re.compile(rb"data:[\w/+.\-]*(;[\w=\-]+)*?(;base64)?,([A-Za-z0-9+/=%_\-\s.~!*'()]{8,})")
+# Pictures and packages as JSON and pages hold them; shorter runs may be words or hashes.
+_PACKED = re.compile(rb"[A-Za-z0-9+/]{400,}={0,2}")
+_NO_WIDTH = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _DASH = "[-+\u2010-\u2015\u2212\ufe58\uff0d]"
 _NUMBER = re.compile(
-    rf"(?<![\w.,/#+-])(?:\d\d)?\d\d(?:[ ./-]?\d\d){{2}}\s?{_DASH}?\s?\d{{4}}(?![\w%]|-\d)"
+    rf"(?<![^\W_])(?<![.,/#+-])(?:\d\d)?\d\d(?:[ ./-]?\d\d){{2}}\s?{_DASH}?\s?\d{{4}}"
+    r"(?![^\W_]|%|-\d)"
 )
 _PATH = re.compile(
     r"(?<![\w.:/])/(?:home|root|Users|tmp|var|mnt|srv|opt)/[\w.\-]+|\b[A-Z]:\\[\w.\-]+|file:///\w"
@@ -37,12 +43,21 @@ _PATH = re.compile(
 
 @dataclass(frozen=True)
 class Secrets:
-    """What is searched for: words in any case, pseudonyms, raw bytes, names of users and hosts."""
+    """What is searched for: words in any case, pseudonyms, raw bytes, names of users and hosts.
+
+    ``paths`` are those of this machine's folders, besides what looks like one of any machine.
+    """
 
     words: tuple[str, ...] = ()
     pseudonyms: frozenset[str] = frozenset()
     raw: tuple[bytes, ...] = ()
     names: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+    @cached_property
+    def folded(self) -> tuple[str, ...]:
+        """The words in lower case, but for those too short to tell anything."""
+        return tuple(word.casefold() for word in self.words if len(word) >= MIN_WORD)
 
 
 def layers(content: bytes, depth: int = 0) -> Iterator[bytes]:
@@ -69,6 +84,7 @@ def _inner(content: bytes) -> Iterator[bytes]:
         yield from _png_texts(content)
     else:
         yield from _data_uris(content)
+        yield from _packed_runs(content)
 
 
 def _zipped(content: bytes) -> Iterator[bytes]:
@@ -96,7 +112,7 @@ def _parquet_text(content: bytes) -> bytes:
     file = parquet.ParquetFile(io.BytesIO(content))
     table = file.read()
     metadata = b" ".join(b"%s %s" % each for each in (table.schema.metadata or {}).items())
-    cells = (str(cell) for column in table.to_pydict().values() for cell in set(map(str, column)))
+    cells = (str(cell) for column in table.columns for cell in column.unique().to_pylist())
     return metadata + b"\n" + "\n".join(cells).encode()
 
 
@@ -131,6 +147,16 @@ def _data_uris(content: bytes) -> Iterator[bytes]:
             continue
 
 
+def _packed_runs(content: bytes) -> Iterator[bytes]:
+    """What long runs of base64 hold, such as the pictures of an executed notebook."""
+    for match in _PACKED.finditer(content.replace(b"\\n", b"")):
+        run = match[0].rstrip(b"=")
+        try:
+            yield base64.b64decode(run[: len(run) // 4 * 4])
+        except binascii.Error:
+            continue
+
+
 def search(content: bytes, secrets: Secrets) -> set[str]:
     """What kinds of secret are in a file's bytes: words, never the secret itself.
 
@@ -149,20 +175,25 @@ def _search_layer(layer: bytes, secrets: Secrets) -> set[str]:
     found = {"key"} if any(raw in layer for raw in secrets.raw) else set()
     if layer.startswith((PNG, b"PK\x03\x04", b"PAR1")):
         return found
-    texts = set(_texts(layer))
+    # What is packed in it is a layer of its own; as text it would only take time.
+    texts = set(_texts(_PACKED.sub(b" ", layer)))
     for each in texts:
         folded = each.casefold()
-        if any(word.casefold() in folded for word in secrets.words if len(word) >= MIN_WORD):
+        if any(word in folded for word in secrets.folded):
             found.add("canary")
-        if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", each) for name in secrets.names):
+        if any(name in each and _stands_alone(name, each) for name in secrets.names):
             found.add("user or host name")
-        if _PATH.search(each):
+        if _PATH.search(each) or any(path in each for path in secrets.paths):
             found.add("path")
         if any(is_personal_number(match[0]) for match in _NUMBER.finditer(each)):
             found.add("personal number")
         if secrets.pseudonyms and not secrets.pseudonyms.isdisjoint(re.findall(r"\w+", each)):
             found.add("pseudonym")
     return found
+
+
+def _stands_alone(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def _texts(layer: bytes) -> Iterator[str]:
@@ -183,6 +214,10 @@ def _texts(layer: bytes) -> Iterator[str]:
         )
     if b"\x00" in layer[:2000]:
         yield layer.decode("utf-16-le", errors="replace")
+        yield layer.decode("utf-16-be", errors="replace")
+    if not text.isascii():
+        # Letters put together from parts, wide digits, and what has no width.
+        yield unicodedata.normalize("NFKC", _NO_WIDTH.sub("", text))
 
 
 def is_personal_number(text: str) -> bool:

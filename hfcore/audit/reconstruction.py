@@ -8,11 +8,12 @@ difference between two definitions are what the reader can know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
+from hfcore.audit.programme import Counts, ends_of, systems_of
 from hfcore.disclosure.breakdowns import partition_column
 from hfcore.study import Publication
 
@@ -24,56 +25,6 @@ _FLOWS = (
     ("started", ("end_before_start", "analysed")),
     ("analysed", ("closed", "ongoing")),
 )
-
-
-@dataclass
-class Counts:
-    """Unknown true counts with their bounds, and the sums (coefficients by unknown) that are 0."""
-
-    names: dict[tuple, int] = field(default_factory=dict)
-    low: list[int] = field(default_factory=list)
-    high: list[int] = field(default_factory=list)
-    sums: list[dict[int, int]] = field(default_factory=list)
-
-    def add(self, name: tuple, shown: float, publication: Publication) -> int | None:
-        """An unknown with what its shown count allows; a second showing narrows it."""
-        if pd.isna(shown):
-            return self.names.get(name)
-        low, high = allowed(int(shown), publication)
-        if name not in self.names:
-            self.names[name] = len(self.low)
-            self.low.append(low)
-            self.high.append(high)
-        place = self.names[name]
-        # Two showings that cannot both be right are of different contributors: keep the wider.
-        if max(self.low[place], low) <= min(self.high[place], high):
-            self.low[place] = max(self.low[place], low)
-            self.high[place] = min(self.high[place], high)
-        return place
-
-    def tie(self, whole: int | None, parts: list[int | None], is_complete: bool = True) -> None:
-        """The whole is the sum of its parts, where all of them are shown."""
-        if whole is not None and parts and None not in parts and is_complete:
-            self.sums.append({whole: -1} | dict.fromkeys(parts, 1))
-
-
-def allowed(shown: int, publication: Publication) -> tuple[int, int]:
-    """The true counts that a shown one can come from.
-
-    >>> allowed(0, Publication()), allowed(3, Publication()), allowed(26, Publication())
-    ((0, 3), (1, 6), (23, 29))
-
-    A count that noise never shows must be the true one:
-
-    >>> allowed(2, Publication())
-    (2, 2)
-    """
-    reach = publication.noise_max
-    if shown == 0:
-        return 0, reach
-    if shown < publication.never_shown_below:
-        return shown, shown
-    return max(1, shown - reach), shown + reach
 
 
 def counts_of(rows: pd.DataFrame, publication: Publication) -> Counts:
@@ -97,8 +48,9 @@ def _add_flows(counts: Counts, rows: pd.DataFrame, publication: Publication) -> 
 
 def _add_partitions(counts: Counts, rows: pd.DataFrame, publication: Publication) -> None:
     column = partition_column(rows)
-    for place, each in column.loc[column.notna() & rows["n"].notna()].items():
-        row = rows.loc[place]
+    is_part = column.notna() & rows["n"].notna()
+    shown_parts = rows.loc[is_part].to_dict("records")
+    for row, each in zip(shown_parts, column.loc[is_part], strict=True):
         shown = row["n_events"] if row["unit"] == "share" else row["estimate"]
         counts.add(_cell(row, each), shown, publication)
         if row["unit"] == "share":
@@ -108,13 +60,14 @@ def _add_partitions(counts: Counts, rows: pd.DataFrame, publication: Publication
     parts = rows.assign(_whole=whole, _column=column).loc[column.notna()]
     parts = parts.loc[~(parts["subgroup"].eq("") & parts["_column"].eq("subgroup"))]
     for _, cells in parts.groupby(keys, sort=False, dropna=False):
-        named = [counts.names.get(_cell(row, row["_column"])) for _, row in cells.iterrows()]
-        first = cells.iloc[0]
+        together = cells.to_dict("records")
+        named = [counts.names.get(_cell(row, row["_column"])) for row in together]
+        first = together[0]
         is_complete = first["metric"] != "closure_share_entered"
         counts.tie(counts.names.get(_whole(first)), named, is_complete)
 
 
-def _cell(row: pd.Series, column: str) -> tuple:
+def _cell(row: Mapping, column: str) -> tuple:
     """What a cell counts. The closed of a cause are the same in every metric that counts them."""
     if row["metric"] == "closure_share_naive" and column == "cause":
         return ("closed", row["group"], row["variant"], row["cause"])
@@ -122,7 +75,7 @@ def _cell(row: pd.Series, column: str) -> tuple:
     return (row["metric"], row["variant"], row["group"], month, row["subgroup"], row["cause"])
 
 
-def _whole(row: pd.Series) -> tuple:
+def _whole(row: Mapping) -> tuple:
     """What the cells of a partition add up to."""
     metric, cause = row["metric"], row["cause"]
     if metric in ("closure_share_naive", "closure_reason"):
@@ -159,13 +112,14 @@ def reach(counts: Counts) -> pd.DataFrame:
     counts = _consistent(counts)
     tied = {place for each in counts.sums for place in each}
     targets = [{place: 1} for place in sorted(tied) if counts.low[place] <= SMALL]
+    systems = systems_of(counts)
     wide = counts.names.get(("closed", "participant", "published", "self_sufficiency"))
     narrow = counts.names.get(("closed", "participant", "default", "self_sufficiency"))
     if wide is not None and narrow is not None:
         targets.append({wide: 1, narrow: -1})
     rows = []
     for target in targets:
-        low, high = _solve(counts, target, 1), _solve(counts, target, -1)
+        low, high = ends_of(counts, systems, target)
         places = list(target)
         alone = sum(counts.high[place] - counts.low[place] for place in places) + 1
         rows.append({"low": low, "high": high, "alone": alone, "is_tied": True})
@@ -184,39 +138,18 @@ def reach(counts: Counts) -> pd.DataFrame:
 
 def _consistent(counts: Counts) -> Counts:
     """The same unknowns with as many of the sums, in their order, as can hold together."""
-    if _solve(counts, {}, 1) is not None:
+    if _can_hold(counts):
         return counts
     kept = replace(counts, sums=[])
     for each in counts.sums:
         tried = replace(counts, sums=[*kept.sums, each])
-        if _solve(tried, {}, 1) is not None:
+        if _can_hold(tried):
             kept = tried
     return kept
 
 
-def _solve(counts: Counts, target: dict[int, int], sign: int) -> int | None:
-    """The least (sign 1) or largest (−1) value of a sum of unknowns; None if nothing fits."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import lil_array
-
-    size = len(counts.low)
-    goal = np.zeros(size)
-    for place, factor in target.items():
-        goal[place] = sign * factor
-    ties = []
-    if counts.sums:
-        matrix = lil_array((len(counts.sums), size))
-        for row, each in enumerate(counts.sums):
-            for place, factor in each.items():
-                matrix[row, place] = factor
-        ties = [LinearConstraint(matrix.tocsr(), 0, 0)]
-    answer = milp(
-        goal,
-        constraints=ties,
-        bounds=Bounds(counts.low, counts.high),
-        integrality=np.ones(size),
-    )
-    return round(sign * answer.fun) if answer.status == 0 else None
+def _can_hold(counts: Counts) -> bool:
+    return all(system.solve({}, 1) is not None for system in systems_of(counts))
 
 
 def findings(rows: pd.DataFrame, publication: Publication) -> list[str]:
@@ -266,9 +199,9 @@ def findings_between(
         high=[*first.high, *then.high, *most],
         sums=sums,
     )
-    known = 0
+    known, systems = 0, systems_of(both)
     for place in growth.values():
-        low, high = _solve(both, {place: 1}, 1), _solve(both, {place: 1}, -1)
+        low, high = ends_of(both, systems, {place: 1})
         known += low is not None and low == high and 1 <= low <= SMALL - 2
     return [f"{known} small changes follow exactly from two releases."] if known else []
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,6 +38,11 @@ class Release:
     days_since: int
     name: str = ""
     codes: frozenset[str] = frozenset()
+
+    @cached_property
+    def exact_of(self) -> dict[str, pd.DataFrame]:
+        """The exact results by municipality."""
+        return dict(iter(self.exact.groupby("municipality", sort=False)))
 
     def is_recent(self, publication: Publication) -> bool:
         """Whether it is so close that figures with few newcomers keep its values."""
@@ -91,8 +97,11 @@ def settled(
     """
     from hfcore.disclosure.publication_rules import frozen
 
+    codes = results["municipality"].unique()
     for release in releases:
-        results = frozen(results, release.exact, release.days_since, publication)
+        known = [release.exact_of[code] for code in codes if code in release.exact_of]
+        before = pd.concat(known, ignore_index=True) if known else None
+        results = frozen(results, before, release.days_since, publication)
     return results
 
 

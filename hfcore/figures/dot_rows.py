@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from hfcore.figures.drawing import (
     GREY,
@@ -35,6 +36,7 @@ def value_axis(ax: Axes, unit: str, language: str) -> None:
         percent_axis(ax.xaxis, language)
     else:
         number_axis(ax.xaxis, language)
+    ax.xaxis.set_major_locator(MaxNLocator(4 if is_narrow() else 5))
     ax.grid(False, axis="y")
     ax.tick_params(axis="y", length=0, pad=9)
     ax.spines["left"].set_visible(False)

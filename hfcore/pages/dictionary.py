@@ -1,8 +1,9 @@
-"""What the columns of ``results.csv`` mean: a page beside the file, in both languages."""
+"""Pages that explain: the columns of ``results.csv``, and the words of reports."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hfcore.disclosure.protection import KIND_OF
 from hfcore.journal import write_text
@@ -29,26 +30,33 @@ def write_dictionary(folder: Path, study: Study) -> None:
     """Write ``columns.html`` (Swedish) and ``en/columns.html`` into the folder of a site."""
     for language in rendering.LANGUAGES:
         said, meanings = rendering.texts(language), rendering.columns(language)
-        page = rendering.Page(
-            language=language,
-            title=f"{said['columns_title']} – {study.title[language]}",
-            study_title=study.title[language],
-            is_public=True,
-            is_simulated=study.is_simulated,
-            links=((said["home"], "index.html"),),
-            other_language="en/columns.html" if language == "sv" else "../columns.html",
-        )
         columns = [
             (name, said[_KINDS[kind]], meanings[name]) for name, kind in column_types().items()
         ]
         measures = [(each, text("metrics", each, language)) for each in METRICS if each in KIND_OF]
         protections = [(each, word[language]) for each, word in all_texts()["protections"].items()]
-        content = rendering.render(
-            "columns.html.j2",
-            page,
-            columns=columns,
-            measures=measures,
-            protections=protections,
-            version=VERSION,
-        )
-        write_text(folder / ("" if language == "sv" else "en") / "columns.html", content)
+        values = {"columns": columns, "measures": measures, "protections": protections}
+        values |= {"methods": list(rendering.methods(language).items()), "version": VERSION}
+        _write(folder, "columns", said["columns_title"], study, language, **values)
+
+
+def write_words(folder: Path, study: Study) -> None:
+    """Write ``words.html`` (Swedish) and ``en/words.html``: what the words of reports mean."""
+    for language in rendering.LANGUAGES:
+        title = rendering.texts(language)["words"]
+        _write(folder, "words", title, study, language, glossary=rendering.glossary(language))
+
+
+def _write(folder: Path, name: str, title: str, study: Study, language: str, **values: Any) -> None:
+    """Write one page of the site in one language from the template of its name."""
+    page = rendering.Page(
+        language=language,
+        title=f"{title} – {study.title[language]}",
+        study_title=study.title[language],
+        is_public=True,
+        is_simulated=study.is_simulated,
+        links=((rendering.texts(language)["home"], "index.html"),),
+        other_language=f"en/{name}.html" if language == "sv" else f"../{name}.html",
+    )
+    content = rendering.render(f"{name}.html.j2", page, **values)
+    write_text(folder / ("" if language == "sv" else "en") / f"{name}.html", content)

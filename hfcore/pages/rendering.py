@@ -132,6 +132,11 @@ def columns(language: str) -> dict[str, str]:
     return {name: each[language] for name, each in _words()["columns"].items()}
 
 
+def methods(language: str) -> dict[str, str]:
+    """What each method's short name in the results stands for."""
+    return {name: each[language] for name, each in _words()["methods"].items()}
+
+
 @cache
 def _environment() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

@@ -14,7 +14,7 @@ from hfcore.errors import TableAbsentError
 from hfcore.journal import write_text
 from hfcore.pages import first_screen, rendering
 from hfcore.pages.answers import FIRST_WINDOW, is_shown, one_row
-from hfcore.pages.dictionary import write_dictionary
+from hfcore.pages.dictionary import write_dictionary, write_words
 from hfcore.pages.first_screen import SUPPORT, TRAJECTORIES, Answer
 from hfcore.pages.formats import day, number
 from hfcore.study import Study
@@ -43,7 +43,7 @@ class State:
 
 
 def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -> None:
-    """Write ``index.html`` and ``columns.html`` into the folder of a site, English below ``en``.
+    """Write the front page, the words and the columns into a site's folder, English below ``en``.
 
     ``states`` holds one per municipality code, and one for ``all``. A link leads to the report in
     the page's language, or in the other where there is no such report.
@@ -51,6 +51,7 @@ def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -
     protected, is_long = _protected_rows(study), len(study.codes) > MANY
     reach = max((first_screen.widest(rows) or 0.0 for rows in protected.values()), default=0.0)
     write_dictionary(folder, study)
+    write_words(folder, study)
     for language in ("sv", "en"):
         up = "" if language == "sv" else "../"
         page = rendering.Page(
@@ -69,7 +70,6 @@ def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -
                 for code in study.codes
             ],
             overview=_address(states.get(store.ALL, State()), "overview", language, up),
-            glossary=rendering.glossary(language),
             download=f"{up}results.csv" if (folder / "results.csv").exists() else "",
             is_long=is_long,
             table_class="sortable" if is_long else "",

@@ -38,6 +38,14 @@ def named(rows: pd.DataFrame, study: Study, language: str) -> pd.DataFrame:
     return rows.assign(municipality=told, variant=own if is_twofold else "default", **counts)
 
 
+def comparable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of municipalities, and of all together only what there is to tell.
+
+    With one municipality there is neither a mean nor one more.
+    """
+    return rows.loc[rows["municipality"].ne(ALL) | rows["estimate"].notna()]
+
+
 def seen_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
     """In how many municipalities a difference in support is seen, and by name in which.
 
@@ -50,7 +58,8 @@ def seen_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
     words = {"count": len(seen), "all": len(study.municipalities)}
     if not seen or len(seen) > MOST_NAMES:
         return text("together", "seen_many" if seen else "seen_nowhere", language, **words)
-    return text("together", "seen", language, names=joined(seen, language), **words)
+    key = "seen" if len(seen) < len(study.municipalities) else "seen_all"
+    return text("together", key, language, names=joined(seen, language), **words)
 
 
 def pooled_effect_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:

@@ -256,7 +256,7 @@ def _page(run: Run, task: Task) -> rendering.Page:
         place=place,
         links=links,
         other_language=other,
-        glossary=f"{home}index.html" if home else "",
+        glossary=f"{home}words.html" if home else "",
         downloads=downloads,
     )
 
