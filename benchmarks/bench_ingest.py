@@ -1,24 +1,36 @@
-"""How long a drop of payments takes: hfcore's ingest beside a plain pandas read-parse-write.
+"""How long a drop of payments takes: hfcore's ingest beside other ways, at several sizes.
 
-    python benchmarks/bench_ingest.py [MUNICIPALITIES] [ROWS EACH] [WORKERS]
+    python benchmarks/bench_ingest.py [MUNICIPALITIES ...]
 
-Writes messy CSV files (cp1252, semicolons, decimal comma, blanks in thousands, repeated rows, bad
-rows), one a municipality, and reads each way in a process of its own. Prints a table: seconds,
-peak memory, rows kept. The national drop is 290 municipalities of 124 000 rows.
+Writes messy CSV files of 124 000 rows (cp1252, semicolons, decimal comma, blanks in thousands,
+repeated rows, bad rows), one a municipality, and reads the same files each way in a process of its
+own, one way after the other: a plain pandas read-parse-write, duckdb's bare CSV to Parquet, and
+hfcore. Writes ``benchmarks/ingest.md``: seconds, processor seconds (steadier than the clock on a
+shared machine), peak memory of all processes together, rows kept. The national drop of 36 million
+rows is ``bench_ingest.py 29 97 290`` and needs 6 GB of disk.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
 
 HOME = Path(__file__).resolve().parent.parent
+TABLE = HOME / "benchmarks" / "ingest.md"
+ROWS = 124_000
+SIZES = (6, 12, 24)
+WORKERS = 2
 STUDY = """name = "drop"
 title = {sv = "Riket", en = "Nation"}
 is_simulated = true
@@ -47,7 +59,7 @@ amount_sek = "Belopp"
 """
 
 
-def write_drop(root: Path, municipalities: int, rows: int) -> None:
+def write_drop(root: Path, municipalities: int, rows: int = ROWS) -> None:
     """Write the study and its files."""
     codes = [f"{1000 + number:04}" for number in range(municipalities)]
     raw = root / "raw" / "drop"
@@ -63,19 +75,44 @@ def messy_csv(seed: int, rows: int) -> bytes:
     """One municipality's payments as an export brings them."""
     rng = np.random.default_rng(seed)
     months = np.arange(np.datetime64("2012-01"), np.datetime64("2022-01")).astype(str)
-    household = rng.integers(1, rows // 30 + 2, rows)
-    amount = rng.gamma(4, 2000, rows).round(2)
-    texts = [f"{each:,.2f}".replace(",", "\u00a0").replace(".", ",") for each in amount]
-    month = months[rng.integers(0, len(months), rows)]
-    lines = [
-        f"{number};H{h:06};{m};{text}"
-        for number, (h, m, text) in enumerate(zip(household, month, texts, strict=True))
+    households = np.array([f"H{number:06}" for number in range(1, rows // 30 + 2)])
+    order = np.arange(rows)
+    again = rng.integers(1, rows, max(rows // 1000, 1))
+    order[again] = again - 1
+    columns = [
+        pa.array(np.arange(rows)).cast(pa.string()),
+        _drawn(households, rng.integers(0, len(households), rows)),
+        _drawn(months, rng.integers(0, len(months), rows)),
+        amount_texts((rng.gamma(4, 2000, rows) * 100).astype("int64"), rng),
     ]
-    for at in rng.integers(0, rows, max(rows // 1000, 1)):
-        lines[at] = lines[at - 1]
-    for at in rng.integers(0, rows, max(rows // 5000, 1)):
-        lines[at] = lines[at].replace(",", "x")
-    return "\r\n".join(["Id;Ärende;Avser;Belopp", *lines, ""]).encode("cp1252")
+    lines = pa.table(columns, names=list("abcd")).take(pa.array(order))
+    written = pa.BufferOutputStream()
+    options = arrow_csv.WriteOptions(
+        include_header=False, delimiter=";", eol="\r\n", quoting_style="none"
+    )
+    arrow_csv.write_csv(lines, written, options)
+    text = written.getvalue().to_pybytes().decode()
+    return f"Id;Ärende;Avser;Belopp\r\n{text}".encode("cp1252")
+
+
+def amount_texts(cents: np.ndarray, rng: np.random.Generator) -> pa.Array:
+    """Kronor with a comma, thousands parted by a no-break space, one in 5 000 spoilt."""
+    thousands, rest = np.divmod(cents // 100, 1000)
+    first = np.array(["", *(f"{number}\u00a0" for number in range(1, thousands.max() + 1))])
+    middle = np.array([*map(str, range(1000)), *(f"{number:03}" for number in range(1000))])
+    last = np.array([f"{mark}{number:02}" for mark in (",", "x") for number in range(100)])
+    is_bad = np.zeros(len(cents), dtype="int64")
+    is_bad[rng.integers(0, len(cents), max(len(cents) // 5000, 1))] = 1
+    return pc.binary_join_element_wise(
+        _drawn(first, thousands),
+        _drawn(middle, rest + 1000 * (thousands > 0)),
+        _drawn(last, cents % 100 + 100 * is_bad),
+        "",
+    )
+
+
+def _drawn(texts: np.ndarray, places: np.ndarray) -> pa.Array:
+    return pa.array(texts.tolist()).take(pa.array(places))
 
 
 PLAIN = """
@@ -130,67 +167,104 @@ if __name__ == "__main__":
 """
 
 
-def measure(name: str, code: str, root: Path, workers: int) -> None:
-    """Run one way in a process of its own and print its row."""
+WAYS = (
+    ("plain pandas", PLAIN, 1),
+    ("bare duckdb, CSV to Parquet", BARE, 1),
+    ("hfcore, one worker", HFCORE, 1),
+    (f"hfcore, {WORKERS} workers", HFCORE, WORKERS),
+    ("hfcore, nothing changed", HFCORE, WORKERS),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One way on one size: seconds by the clock and of processors, peak bytes, rows kept."""
+
+    municipalities: int
+    way: str
+    seconds: float
+    processor: float
+    peak: int
+    kept: int
+
+
+def measure(municipalities: int, way: str, code: str, root: Path, workers: int) -> Measured:
+    """Run one way in a process of its own, while its memory is watched."""
     script = root / "way.py"
     script.write_text(code, encoding="utf-8")
-    command = [sys.executable, str(script), str(root / "raw/drop"), str(root / name), str(workers)]
+    out = root / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, str(script), str(root / "raw/drop"), str(out), str(workers)]
     environment = os.environ | {"HFCORE_DATA": str(root), "PYTHONPATH": str(HOME)}
-    watched = [sys.executable, "-c", WATCH, *command]
-    started = time.perf_counter()
-    done = subprocess.run(watched, env=environment, capture_output=True, text=True, check=True)
-    seconds = time.perf_counter() - started
-    kept, peak = done.stdout.split()
-    print(f"{name:28} {seconds:8.1f} {int(peak) / 1e6:8.2f} {int(kept):12}", flush=True)
+    started, peak = time.perf_counter(), 0
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        while not (ended := os.wait4(child.pid, os.WNOHANG))[0]:
+            peak = max(peak, sum(map(_resident, _family(child.pid))))
+            time.sleep(0.05)
+        seconds = time.perf_counter() - started
+        child.returncode = os.waitstatus_to_exitcode(ended[1])
+        kept = int(child.stdout.read())
+    processor = ended[2].ru_utime + ended[2].ru_stime
+    return Measured(municipalities, way, seconds, processor, peak, kept)
 
 
-WATCH = """
-import subprocess, sys, threading, time
-from pathlib import Path
-def family(pid):
-    found = [pid]
-    for each in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in each.read_text().split():
-            found += family(child)
-    return found
-def resident(pid):
+def _family(pid: int) -> list[int]:
+    """A process and all below it."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0])
+        texts = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return [pid]
+    return [pid, *(one for child in " ".join(texts).split() for one in _family(int(child)))]
+
+
+def _resident(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
     except (OSError, IndexError):
         return 0
-child = subprocess.Popen(sys.argv[1:])
-peak = 0
-while child.poll() is None:
-    try:
-        peak = max(peak, sum(map(resident, family(child.pid))))
-    except OSError:
-        pass
-    time.sleep(0.05)
-print(peak)
-raise SystemExit(child.returncode)
-"""
 
 
-def main() -> None:
-    """Measure all ways on the same files."""
-    municipalities, rows, workers = (
-        int(given) if given else default
-        for given, default in zip([*sys.argv[1:], "", "", ""], (12, 124_000, 2), strict=False)
-    )
+def measure_all(municipalities: int) -> list[Measured]:
+    """All ways on the same files."""
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        write_drop(root, municipalities, rows)
-        print(f"{municipalities} municipalities of {rows} rows, {workers} workers")
-        print(f"{'way':28} {'seconds':>8} {'peak GB':>8} {'rows kept':>12}")
-        measure("plain pandas", PLAIN, root, 1)
-        measure("bare duckdb to parquet", BARE, root, 1)
-        measure("hfcore, one worker", HFCORE, root, 1)
-        for made in ("parts", "tables"):
-            subprocess.run(["rm", "-rf", str(root / "processed" / "drop" / made)], check=True)
-        measure(f"hfcore, {workers} workers", HFCORE, root, workers)
-        measure("hfcore, nothing changed", HFCORE, root, workers)
+        write_drop(root, municipalities)
+        for way, code, workers in WAYS:
+            if "nothing" not in way:
+                shutil.rmtree(root / "processed", ignore_errors=True)
+            found.append(measure(municipalities, way, code, root, workers))
+            print(row(found[-1], found[0]), flush=True)
+    return found
+
+
+HEADER = (
+    "| rows | way | s | processor s | pandas takes | peak GB | rows kept |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+def row(one: Measured, pandas: Measured) -> str:
+    """One row of the table; ``pandas`` is the plain way on the same files."""
+    rows = f"{one.municipalities * ROWS:,}".replace(",", " ")
+    return (
+        f"| {rows} | {one.way} | {one.seconds:.1f} | {one.processor:.1f} | "
+        f"{pandas.seconds / one.seconds:.1f} × | {one.peak / 1e9:.2f} | {one.kept:,} |"
+    )
+
+
+def main(sizes: list[int]) -> None:
+    """Measure every size, print each row and write the table."""
+    print(HEADER)
+    measured = [measure_all(size) for size in sizes]
+    lines = [
+        f"# Payments of {ROWS:,} rows a municipality, {os.cpu_count()} processors, one run\n",
+        HEADER,
+        *(row(one, each[0]) for each in measured for one in each),
+    ]
+    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main([int(each) for each in sys.argv[1:]] or list(SIZES))

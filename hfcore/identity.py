@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hfcore.errors import HfcoreError, KeyMissingError, UsageError
@@ -28,6 +29,7 @@ from hfcore.study import Study
 KEY_BYTES = 32
 KEY_VARIABLE = "HFCORE_KEY"
 PURPOSES = ("household", "person", "worker", "record")
+ID_RULES = ("", "E-ID", "E-ID-CENTURY")
 HOW_TO_MAKE = (
     "Make one with `python -m hfcore.identity FILE`, outside the repository, and give it with "
     f"--key-file FILE or as hexadecimal digits in the environment variable {KEY_VARIABLE}."
@@ -131,7 +133,7 @@ def normal_ids(
     1  198112189876              True
     2          A-17             False
     """
-    places, texts = pd.factorize(values)
+    places, texts = _distinct(values)
     if birth_years is None:
         known = _normal_frame([(text, None) for text in texts], cutoff)
         return known.take(places).set_axis(values.index)
@@ -145,12 +147,25 @@ def normal_ids(
     return known.take(groups).set_axis(values.index)
 
 
+def _distinct(texts: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """The place of each text among the distinct ones (-1: null), and these."""
+    if texts.dtype == "category":
+        return texts.cat.codes.to_numpy(), texts.cat.categories
+    return pd.factorize(texts)
+
+
 def _normal_frame(pairs: list[tuple[object, int | None]], cutoff: date | None) -> pd.DataFrame:
     """The normal form of each distinct id and birth year, and last that of none."""
     found = [_normal(text, year, cutoff) for text, year in [*pairs, (None, None)]]
-    frame = pd.DataFrame(found, columns=["id", "rule", "is_national"])
-    texts = frame.astype({"id": "str", "rule": "str", "is_national": "bool"})
-    return texts.astype({"id": "category", "rule": "category"})
+    ids, rules, is_national = zip(*found, strict=True)
+    codes, normal = pd.factorize(pd.Series(ids, dtype="str"))
+    return pd.DataFrame(
+        {
+            "id": pd.Categorical.from_codes(codes, normal),
+            "rule": pd.Categorical(rules, ID_RULES),
+            "is_national": is_national,
+        }
+    )
 
 
 def plain(text: str) -> str:
@@ -244,14 +259,17 @@ def pseudonyms(ids: pd.Series, key: Key, purpose: str, scope: str = "") -> pd.Se
 
     Raises UsageError for a purpose without a sub-key.
     """
-    subkey = _subkey(key, purpose)
-    places, distinct = pd.factorize(ids)
-    hashed = [
-        hashlib.blake2b(f"{scope}\x1f{each}".encode(), key=subkey, digest_size=12).hexdigest()
-        for each in distinct
-    ]
-    categories = pd.Index(hashed, dtype="str")
-    return pd.Series(pd.Categorical.from_codes(places, categories), ids.index)
+    begun = hashlib.blake2b(f"{scope}\x1f".encode(), key=_subkey(key, purpose), digest_size=12)
+    places, distinct = _distinct(ids)
+    known = pd.Series([*(_hashed(each, begun) for each in distinct), None], dtype="str")
+    return known.astype("category").take(places).set_axis(ids.index)
+
+
+def _hashed(text: str, begun: hashlib.blake2b) -> str:
+    """The hash of a text behind what was hashed before."""
+    ended = begun.copy()
+    ended.update(text.encode())
+    return ended.hexdigest()
 
 
 def record_keys(ids: pd.Series, key: Key) -> pd.Series:
@@ -271,9 +289,12 @@ def row_marks(values: pd.Series, key: Key) -> pd.Series:
     These only tell equal from unequal and are never joined over studies, so that a quick keyed
     64-bit hash (SipHash) serves.
     """
-    subkey, known = _subkey(key, "record").hex()[:16], values.dropna()
-    marks = pd.util.hash_array(known.to_numpy(object), hash_key=subkey, categorize=False)
-    return pd.Series(marks, known.index, dtype="UInt64").reindex(values.index)
+    subkey, is_null = _subkey(key, "record").hex()[:16], values.isna().to_numpy()
+    texts = values.to_numpy(object)
+    if is_null.any():
+        texts = np.where(is_null, "", texts)
+    marks = pd.util.hash_array(texts, hash_key=subkey, categorize=False)
+    return pd.Series(pd.arrays.IntegerArray(marks, is_null), values.index)
 
 
 def _subkey(key: Key, purpose: str) -> bytes:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from hfcore.data_in.desk import Desk
@@ -32,6 +34,7 @@ from hfcore.identity import normal_ids
 from hfcore.schema import DTYPES, TABLES, Column
 from hfcore.study import ColumnSource, Source, Study
 
+SAMPLE = 1000
 PROTECTED_MARKS = ("1", "J", "Ja", "ja", "JA", "true", "X", "x")
 BAD_RULE = {
     "id": "E-ID",
@@ -88,8 +91,19 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
 
 
 def _cell_texts(column: pd.Series, nulls: tuple[str, ...]) -> pd.Series:
-    """The texts of a column without blanks around them, null where the mapping says so."""
-    stripped = column.str.strip()
+    """The texts of a column without blanks around them, null where the mapping says so.
+
+    They are categorical where the first rows say that many rows share a text.
+    """
+    if column.iloc[:SAMPLE].nunique() > SAMPLE // 2:
+        return _stripped(column, nulls)
+    places, distinct = pd.factorize(column)
+    codes, texts = pd.factorize(_stripped(pd.Series(distinct, dtype="str"), nulls))
+    return pd.Series(pd.Categorical.from_codes(np.append(codes, -1)[places], texts), column.index)
+
+
+def _stripped(texts: pd.Series, nulls: tuple[str, ...]) -> pd.Series:
+    stripped = texts.str.strip()
     is_null = stripped.isin(nulls)
     return stripped.mask(is_null) if is_null.any() else stripped
 
@@ -133,14 +147,14 @@ def _typed_ids(
     header = str(source.options.get("birth_year", ""))
     years = None
     if header and name == "person_id":
-        years = parse_integers(cells[normal_header(header)]).values
+        years = _by_distinct(parse_integers, cells[normal_header(header)]).values
     elif name == "person_id" and source.columns.get("birth_year", ColumnSource()).header:
-        years = parse_integers(_cells_of(source.columns["birth_year"], cells)).values
+        years = _by_distinct(parse_integers, _cells_of(source.columns["birth_year"], cells)).values
     found = normal_ids(texts, years, study.cutoff)
     if given.format == "local":
         found = found.assign(id=texts.str.upper().astype("category"), rule="", is_national=False)
     numeric = desk.text.numeric.get(normal_header(given.header), pd.Index([]))
-    desk.note("E-ID", given.header, texts.index[texts.index.isin(numeric)])
+    desk.note("E-ID", given.header, texts.index.intersection(numeric))
     for rule in ("E-ID", "E-ID-CENTURY"):
         desk.note(rule, given.header, texts.index[found["rule"] == rule])
     return {name: found["id"], f"{name}_is_national": found["is_national"]}
@@ -156,7 +170,8 @@ def _typed_column(
     desk: Desk,
 ) -> pd.Series:
     parse = _parser(name, kind, given, source, study)
-    parsed = parse(texts) if kind.kind == "float" else _by_distinct(parse, texts)
+    is_shared = kind.kind != "float" or texts.dtype == "category"
+    parsed = _by_distinct(parse, texts) if is_shared else parse(texts)
     values = parsed.values.astype(DTYPES[kind.kind])
     is_bad = values.isna() & texts.notna()
     words = _words(kind, given, source, study, name)
@@ -241,8 +256,8 @@ def _with_options(
 
 def _versions(texts: pd.Series, header: str, desk: Desk) -> pd.Series:
     """Versions as numbers that rise: numbers as they are, else days."""
-    numbers = parse_numbers(texts, desk.decimal).values
-    days = parse_days(texts).values
+    numbers = _by_distinct(partial(parse_numbers, decimal=desk.decimal), texts).values
+    days = _by_distinct(parse_days, texts).values
     counted = days.astype("int64").astype("float64").where(days.notna())
     values = numbers if numbers.notna().eq(texts.notna()).all() else counted
     desk.note("E-DATE", header, texts.index[values.isna() & texts.notna()], format="1, 2, 3")
@@ -253,7 +268,7 @@ def _paid_months(
     concerned: pd.Series, paid: pd.Series, header: str, form: str, desk: Desk
 ) -> pd.Series:
     """The month that a payment concerns, else the month it was paid in."""
-    months = parse_months(paid, form).values
+    months = _by_distinct(partial(parse_months, form=form), paid).values
     lacking = concerned.isna()
     desk.note("E-NULL", header, paid.index[lacking & paid.isna()])
     bad = lacking & paid.notna() & months.isna()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import pandas as pd
 import pyarrow as pa
@@ -16,6 +17,7 @@ from pyarrow import csv as arrow_csv
 
 MAX_LINES_A_RECORD = 50
 CONTROL = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 127, 0xFFFE, 0xFFFF]))
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _TEXT = {pa.string(): pd.StringDtype(na_value=float("nan"))}
 
 
@@ -58,17 +60,15 @@ class Records:
 def split_records(
     text: str, separator: str, *, skip: int = 0, rows: int | None = None, width: int | None = None
 ) -> Records:
-    """Split a text into records.
+    """Split a text into records; lines end in any of the usual ways.
 
     ``skip`` leaves out the first records, ``rows`` stops after so many, ``width`` is the number
     of fields that each must have. Records are numbered from 1, skipped ones included.
     """
-    text = text.rstrip("\n")
-    quoted = '"' in text
-    if width is not None and width > 1 and not quoted:
+    if width is not None and width > 1 and '"' not in text:
         return _split_plain(text, separator, skip, width)
     numbers, fields, ragged = [], [], []
-    lines = text.split("\n") if rows is None else _first_lines(text, rows * MAX_LINES_A_RECORD)
+    lines = _lines(text, None if rows is None else rows * MAX_LINES_A_RECORD)
     for number, record in _walk(lines, separator, width):
         if number <= skip:
             continue
@@ -79,7 +79,7 @@ def split_records(
         else:
             numbers.append(number)
             fields.append(record)
-    return Records(numbers, fields, ragged, _has_control(text))
+    return Records(numbers, fields, ragged, rows is None and _has_control(text))
 
 
 def _has_control(text: str) -> bool:
@@ -89,12 +89,10 @@ def _has_control(text: str) -> bool:
 
 def _split_plain(text: str, separator: str, skip: int, width: int) -> Records:
     """Text without quotation marks: one line, one record."""
-    total = text.count("\n") + 1
-    start = 0
-    for _ in range(skip):
-        start = text.find("\n", start) + 1
-        if start == 0:
-            return Records([], [], [], False)
+    ends = [end.end() for end in islice(_LINE_END.finditer(text), skip)]
+    body = text[ends[-1] if ends else 0 :]
+    if len(ends) < skip or not body:
+        return Records([], [], [], False)
     ragged, blank = [], []
 
     def note(row: arrow_csv.InvalidRow) -> str:
@@ -103,7 +101,7 @@ def _split_plain(text: str, separator: str, skip: int, width: int) -> Records:
 
     names = [str(place) for place in range(width)]
     table = arrow_csv.read_csv(
-        pa.BufferReader(text[start:].encode("utf-8", "replace")),
+        pa.BufferReader(body.encode("utf-8", "replace")),
         read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False),
         parse_options=arrow_csv.ParseOptions(
             delimiter=separator,
@@ -117,12 +115,16 @@ def _split_plain(text: str, separator: str, skip: int, width: int) -> Records:
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
         ),
     )
-    numbers = pd.RangeIndex(skip + 1, total + 1).drop([*ragged, *blank])
+    total = table.num_rows + len(ragged) + len(blank)
+    numbers = pd.RangeIndex(skip + 1, skip + total + 1).drop([*ragged, *blank])
     return Records(numbers, [], ragged, _has_control(text), table)
 
 
-def _first_lines(text: str, count: int) -> list[str]:
-    return text.split("\n", count)[:count]
+def _lines(text: str, count: int | None) -> list[str]:
+    """The lines of a text, however they end; the first ``count`` where only these are asked for."""
+    if count is not None:
+        text = "\n".join(text.split("\n", count)[:count])
+    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")[:count]
 
 
 def _walk(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from hfcore.data_in.reading import TextTable, stopped_rows
@@ -36,6 +37,6 @@ class Desk:
 
     def left(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows that no rule has stopped so far."""
-        gone = {row for part in self.stopped for row in part["row"]}
-        is_gone = rows.index.isin(list(gone))
+        gone = pd.concat([part["row"] for part in self.stopped]).unique()
+        is_gone = np.isin(rows.index, gone)
         return rows.loc[~is_gone] if is_gone.any() else rows

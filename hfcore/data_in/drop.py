@@ -38,7 +38,8 @@ class Drop:
         if not len(rows):
             return
         self.note(table, rule, rows, column)
-        self.tables[table] = self.tables[table].drop(index=rows.index)
+        is_gone = self.tables[table].index.isin(rows.index)
+        self.tables[table] = self.tables[table].loc[~is_gone]
         if rule.startswith("E-"):
             places = rows[list(PLACE)].astype({"_file": "str", "_sheet": "str"})
             listed = places.assign(table=table, column=column, rule=rule)
@@ -46,6 +47,8 @@ class Drop:
 
     def note(self, table: str, rule: str, rows: pd.DataFrame, column: str = "") -> None:
         """Write down what was noticed about rows, file by file."""
+        if not len(rows):
+            return
         for (file, sheet), each in rows.groupby(["_file", "_sheet"], observed=True, sort=True):
             found = problem(
                 rule,

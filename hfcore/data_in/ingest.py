@@ -24,14 +24,13 @@ from hfcore.data_in.account import ACCOUNT, build_account, forget_states, read_a
 from hfcore.data_in.aliases import read_aliases
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Intake, take_in
 from hfcore.data_in.mapping import check_mapping
-from hfcore.data_in.parts import Shelf, fingerprint, seal_of
+from hfcore.data_in.parts import Shelf, fingerprint, hashes_of, seal_of
 from hfcore.data_in.rules import most_important_first, problem
 from hfcore.errors import KeyMissingError, Problem
 from hfcore.identity import Key, read_key
 from hfcore.journal import study_lock
 from hfcore.schema import MOVE_TABLES, TABLES
 from hfcore.store import (
-    file_hash,
     load_study,
     processed_folder,
     raw_folder,
@@ -84,8 +83,9 @@ def ingest_study(
         before = read_account(folder)
         _check_fingerprint(before, key, study)
         aliases, problems = read_aliases(raw_folder(study_name), study.cutoff)
-        work = partial(_work, study=study, key=key, aliases=aliases, write=write)
-        states = {each.code: _state(study, each, key, aliases) for each in chosen}
+        hashes = {each.code: hashes_of(raw_folder(study_name) / each.code) for each in chosen}
+        states = {each.code: _state(study, each, key, aliases, hashes) for each in chosen}
+        work = partial(_work, study=study, key=key, aliases=aliases, hashes=hashes, write=write)
         changed = [each for each in chosen if not _is_done(before, each.code, states, folder)]
         if write:
             shutil.rmtree(folder / STAGE, ignore_errors=True)
@@ -119,11 +119,16 @@ def _check_fingerprint(before: dict, key: Key, study: Study) -> None:
         )
 
 
-def _state(study: Study, municipality: Municipality, key: Key, aliases: dict) -> str:
+def _state(
+    study: Study,
+    municipality: Municipality,
+    key: Key,
+    aliases: dict,
+    hashes: dict[str, dict[Path, str]],
+) -> str:
     """A fingerprint of all that a municipality's tables come from."""
-    folder = raw_folder(study.name) / municipality.code
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    told = [(path.relative_to(folder).as_posix(), file_hash(path)) for path in files]
+    folder, own = raw_folder(study.name) / municipality.code, hashes[municipality.code]
+    told = [(path.relative_to(folder).as_posix(), each) for path, each in own.items()]
     seal = seal_of(study, municipality.code, key, aliases)
     return fingerprint(seal, repr(municipality), repr(study.sources), repr(told))
 
@@ -139,11 +144,25 @@ def _is_done(before: dict, code: str, states: dict[str, str], folder: Path) -> b
 
 
 def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intake]:
+    """Take in each municipality, here and in as many processes more as there are more workers.
+
+    This process begins at once and from the end, while the others still start.
+    """
+    _alone()
     if workers <= 1 or len(chosen) <= 1:
         return [work(each) for each in chosen]
     context = get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(chosen)), context, initializer=_alone) as pool:
-        return list(pool.map(work, chosen))
+    with ProcessPoolExecutor(min(workers, len(chosen)) - 1, context, initializer=_alone) as pool:
+        elsewhere = [pool.submit(work, each) for each in chosen]
+        here = {
+            place: work(chosen[place])
+            for place in reversed(range(len(chosen)))
+            if elsewhere[place].cancel()
+        }
+        return [
+            here[place] if place in here else future.result()
+            for place, future in enumerate(elsewhere)
+        ]
 
 
 def _alone() -> None:
@@ -153,11 +172,19 @@ def _alone() -> None:
     pyarrow.set_cpu_count(1)
 
 
-def _work(municipality: Municipality, study: Study, key: Key, aliases: dict, write: bool) -> Intake:
+def _work(
+    municipality: Municipality,
+    study: Study,
+    key: Key,
+    aliases: dict,
+    hashes: dict[str, dict[Path, str]],
+    write: bool,
+) -> Intake:
     """Take in one municipality and put its tables on the stage; what returns has no rows."""
     code = municipality.code
     seal = seal_of(study, code, key, aliases)
-    shelf = Shelf(processed_folder(study.name) / PARTS / code, seal, write)
+    folder = processed_folder(study.name) / PARTS / code
+    shelf = Shelf(folder, seal, write, hashes[code])
     intake = take_in(raw_folder(study.name) / code, study, municipality, key, aliases, shelf)
     if write:
         for name, rows in intake.tables.items():

@@ -22,7 +22,6 @@ from hfcore.data_in.rules import harmless, problem
 from hfcore.errors import Problem, StudyError
 from hfcore.identity import Key, pseudonyms, record_keys, row_marks
 from hfcore.schema import TABLES, empty_table
-from hfcore.store import file_hash
 from hfcore.study import Municipality, Source, Study
 
 PURPOSE = {"household_id": "household", "person_id": "person", "worker_id": "worker"}
@@ -109,7 +108,7 @@ def _clean_files(
             ]
         cleaned += parts
         files += [
-            _file_entry(part, path, municipality.code)
+            _file_entry(part, municipality.code, shelf.hash_of(path))
             for part, path in zip(parts, paths, strict=False)
         ]
     return cleaned, files, problems + _unused(folder, used, study, municipality.code)
@@ -137,12 +136,12 @@ def _clean_file(
     return part
 
 
-def _file_entry(part: Cleaned, path: Path, municipality: str) -> dict:
+def _file_entry(part: Cleaned, municipality: str, sha256: str) -> dict:
     return {
         "file": part.file,
         "municipality": municipality,
         "table": part.table,
-        "sha256": file_hash(path),
+        "sha256": sha256,
         "read": part.read,
         "kept": len(part.rows),
     }
@@ -257,6 +256,8 @@ def _placed(table: str, parts: list[Cleaned]) -> pd.DataFrame:
         )
         for part in parts
     ]
+    if len(frames) == 1 and table == "payments":
+        return frames[0].reset_index(drop=True)
     ids = [name for name, kind in TABLES[table].columns.items() if kind.kind == "id"]
     encoded = {
         name: union_categoricals(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from hfcore.schema import TABLES
 from hfcore.study import Municipality, Study, month_number
 
 GAP_SHARE = 0.1
+# Sums by a table of all households and months are quicker while most of it is not empty.
+CELLS_A_ROW = 16
+MIXER = 0x9E3779B97F4A7C1
 
 
 def join_drop(
@@ -29,10 +33,10 @@ def join_drop(
         _stop_same_keys(drop, table)
     _check_references(drop)
     if "payments" in drop.tables:
-        encoded = drop.tables["payments"].astype({"household_id": "category"})
-        drop.tables["payments"] = encoded
-        _look_at_payments(drop, municipality)
-        drop.settle("payments", net_payments(drop.tables["payments"]))
+        payments = drop.tables["payments"]
+        cells = paid_cells(payments)
+        _look_at_payments(drop, cells, municipality)
+        drop.settle("payments", net_payments(payments["amount_sek"], cells))
         _look_for_gaps(drop, study, municipality)
     return {name: rows[list(TABLES[name].columns)] for name, rows in drop.tables.items()}, drop
 
@@ -108,28 +112,64 @@ def _check_references(drop: Drop) -> None:
                 drop.stop(name, "E-REFERENCE", rows.loc[~rows[column].isin(known)], column)
 
 
-def _look_at_payments(drop: Drop, municipality: Municipality) -> None:
+def _look_at_payments(drop: Drop, cells: PaidCells, municipality: Municipality) -> None:
     rows = drop.tables["payments"]
-    again = rows.duplicated(subset=["household_id", "month", "amount_sek"])
-    drop.note("payments", "W-DUPLICATE?", rows.loc[again])
+    drop.note("payments", "W-DUPLICATE?", rows.loc[_is_again(cells.places, rows["amount_sek"])])
     inside = rows["month"].between(
         pd.Timestamp(municipality.payments_from), pd.Timestamp(municipality.payments_to)
     )
     drop.note("payments", "W-PERIOD", rows.loc[~inside])
 
 
-def net_payments(payments: pd.DataFrame) -> pd.DataFrame:
-    """One row a household and month: the sum of its payments and corrections, never clipped."""
-    households, ids = pd.factorize(payments["household_id"], sort=True)
+def _is_again(places: np.ndarray, amounts: pd.Series) -> np.ndarray:
+    """Whether a row before has the same place and amount.
+
+    All rows are looked at by one number that both are mixed into, and only those that share it
+    with another row by the two themselves.
+    """
+    mixed = pd.Series(places * MIXER ^ (amounts.to_numpy() + 0.0).view("int64"))
+    suspects = np.flatnonzero(mixed.duplicated(keep=False))
+    pairs = pd.DataFrame({"place": places[suspects], "amount": amounts.array[suspects]})
+    is_again = np.zeros(len(places), dtype=bool)
+    is_again[suspects[pairs.duplicated()]] = True
+    return is_again
+
+
+@dataclass(frozen=True)
+class PaidCells:
+    """The table of households and months that payments fall into, both in order.
+
+    ``places`` has for each payment its place in the table, counted row by row.
+    """
+
+    places: np.ndarray
+    households: pd.Series
+    months: pd.Series
+
+
+def paid_cells(payments: pd.DataFrame) -> PaidCells:
+    """The household and month of each payment as one number."""
+    households, ids = pd.factorize(payments["household_id"].astype("category"), sort=True)
     numbers, months = pd.factorize(payments["month"], sort=True)
-    width = max(len(months), 1)
-    cells, places = np.unique(households * width + numbers, return_inverse=True)
-    cents = (payments["amount_sek"] * 100).round()
+    places = households * len(months) + numbers
+    return PaidCells(places, pd.Series(ids, dtype="str"), pd.Series(months))
+
+
+def net_payments(amounts: pd.Series, cells: PaidCells) -> pd.DataFrame:
+    """One row a household and month: the sum of its payments and corrections, never clipped."""
+    cents = (amounts * 100).round()
+    if len(cells.households) * len(cells.months) <= CELLS_A_ROW * len(amounts):
+        paid = np.flatnonzero(np.bincount(cells.places))
+        sums = np.bincount(cells.places, cents)[paid]
+    else:
+        paid, places = np.unique(cells.places, return_inverse=True)
+        sums = np.bincount(places, cents)
+    households, numbers = np.divmod(paid, max(len(cells.months), 1))
     return pd.DataFrame(
         {
-            "household_id": pd.Series(ids, dtype="str").take(cells // width).array,
-            "month": months.take(cells % width),
-            "amount_sek": np.bincount(places, cents, len(cells)) / 100,
+            "household_id": cells.households.array[households],
+            "month": cells.months.array[numbers],
+            "amount_sek": sums / 100,
         }
     )
 

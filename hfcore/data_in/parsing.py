@@ -22,7 +22,7 @@ MIDNIGHT = r"(?:[ T]00:00(?::00(?:\.0+)?)?)?"
 
 _BLANKS = " \u00a0\u202f\u2009"
 _MINUS = "\u2212\u2012\u2013\u2014"
-_ISO_DAY = re.compile(rf"(\d{{4}}-\d{{2}}-\d{{2}}){MIDNIGHT}")
+_ISO_DAY = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}{MIDNIGHT}")
 _ISO_MONTH = re.compile(r"\d{4}-\d{2}")
 _TRUTH = {"true": True, "1": True, "ja": True, "yes": True}
 _UNTRUTH = {"false": False, "0": False, "nej": False, "no": False}
@@ -51,12 +51,13 @@ def parse_numbers(texts: pd.Series, decimal: str = ",") -> Parsed:
     fits = pc.match_substring_regex(array, pattern)
     bare = array
     # One mark after the other, and only those that occur: far quicker than a pattern of all.
-    for mark in _occurring(f"-+{_MINUS}(){_BLANKS}", array):
+    odd_marks = _occurring(f"-+{_MINUS}(){_BLANKS}", array)
+    for mark in odd_marks:
         bare = pc.replace_substring(bare, mark, "")
     bare = pc.if_else(fits, pc.replace_substring(bare, decimal, "."), None)
     numbers = pc.cast(bare, pa.float64())
     is_negative = pa.scalar(False)
-    if _occurring(f"-{_MINUS}(", array):
+    if set(odd_marks) & set(f"-{_MINUS}("):
         is_negative = pc.and_(fits, pc.match_substring_regex(array, rf"[-{_MINUS}(]"))
     odd = pc.and_not(is_negative, pc.starts_with(array, "-"))
     values = pc.if_else(is_negative, pc.negate(numbers), numbers)
@@ -73,9 +74,8 @@ def _in_one_piece(texts: pd.Series) -> pa.Array:
 
 def _occurring(marks: str, texts: pa.Array) -> list[str]:
     """The marks that may be in the texts, as far as a count of their bytes can tell."""
-    data = texts.buffers()[2]
-    found = set(np.flatnonzero(np.bincount(np.frombuffer(data or b"", dtype="uint8"))))
-    return [mark for mark in marks if found.issuperset(mark.encode())]
+    data = bytes(texts.buffers()[2] or b"")
+    return [mark for mark in marks if all(byte in data for byte in mark.encode())]
 
 
 def _truth(marks: pa.Array) -> np.ndarray:
@@ -100,11 +100,12 @@ def parse_days(texts: pd.Series, form: str = "") -> Parsed:
     >>> parse_days(texts, "%d/%m/%Y").values.isna().tolist()
     [False, False, True]
     """
-    iso = texts.str.extract(_ISO_DAY, expand=False).where(texts.str.fullmatch(_ISO_DAY))
-    days = _strict(iso, "%Y-%m-%d")
+    days = _strict(texts.where(texts.str.fullmatch(_ISO_DAY)).str[:10], "%Y-%m-%d")
     if form:
         days = _strict(texts, form).fillna(days)
     is_serial = texts.str.fullmatch(r"\d{5}(?:[.,]0+)?") & days.isna()
+    if not is_serial.any():
+        return Parsed(days, {"W-SERIAL": is_serial})
     serial = pd.to_numeric(texts.where(is_serial).str[:5]).astype("float64")
     is_serial &= serial.between(*SERIALS)
     counted = pd.to_datetime(serial.where(is_serial), unit="D", origin=SERIAL_ORIGIN)

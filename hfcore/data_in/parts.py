@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,7 @@ from hfcore.data_in.reading import stopped_rows
 from hfcore.errors import Problem
 from hfcore.identity import Key
 from hfcore.schema import DTYPES, TABLES
-from hfcore.store import file_hash, read_parquet, write_parquet
+from hfcore.store import file_hash
 from hfcore.study import Source, Study
 
 # The ground that a cleaned file stands on; where it or a file of this folder changes, all are read
@@ -30,16 +31,24 @@ GROUND = ("identity.py", "schema.py")
 
 @dataclass
 class Shelf:
-    """The parts of one municipality. ``used`` collects those of this run."""
+    """The parts of one municipality. ``used`` collects those of this run.
+
+    ``hashes`` has the SHA-256 of its raw files, so that each is computed once.
+    """
 
     folder: Path
     seal: str
     may_write: bool
+    hashes: Mapping[Path, str]
     used: set[str] = field(default_factory=set)
+
+    def hash_of(self, path: Path) -> str:
+        """The SHA-256 of a raw file."""
+        return self.hashes.get(path) or file_hash(path)
 
     def name(self, path: Path, source: Source, file: str) -> str:
         """The fingerprint under which a file's part is kept."""
-        name = fingerprint(self.seal, file_hash(path), repr(source), file)
+        name = fingerprint(self.seal, self.hash_of(path), repr(source), file)
         self.used.add(name)
         return name
 
@@ -47,18 +56,13 @@ class Shelf:
         """The same shelf for files that also depend on whose household is whose."""
         if not heads:
             return self
-        return Shelf(
-            self.folder,
-            fingerprint(self.seal, repr(sorted(heads.items()))),
-            self.may_write,
-            self.used,
-        )
+        return replace(self, seal=fingerprint(self.seal, repr(sorted(heads.items()))))
 
     def take(self, name: str) -> Cleaned | None:
         """The part of that name; None where there is none, or it is not whole."""
         try:
             told = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-            rows = read_parquet(self.folder / f"{name}.parquet")
+            rows = pd.read_feather(self.folder / f"{name}.arrow")
         except (OSError, ValueError):
             return None
         stopped = pd.DataFrame(told["stopped"]) if told["stopped"] else stopped_rows()
@@ -72,7 +76,12 @@ class Shelf:
         """Keep a part; its account is written last, so that a half part is never found."""
         if not self.may_write:
             return
-        write_parquet(part.rows.assign(_row=part.rows.index), self.folder / f"{name}.parquet")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Arrow's own format: written in a tenth of the time that Parquet takes.
+        rows = part.rows.assign(_row=part.rows.index).reset_index(drop=True)
+        half = self.folder / f".{name}.{os.getpid()}.half"
+        rows.to_feather(half, compression="uncompressed")
+        half.replace(self.folder / f"{name}.arrow")
         told = {
             "table": part.table,
             "file": part.file,
@@ -81,7 +90,6 @@ class Shelf:
             "stopped": part.stopped.to_dict("records"),
             "problems": [asdict(each) for each in part.problems],
         }
-        half = self.folder / f".{name}.{os.getpid()}.half"
         half.write_text(json.dumps(told), encoding="utf-8")
         half.replace(self.folder / f"{name}.json")
 
@@ -103,12 +111,22 @@ def _typed(rows: pd.DataFrame, table: str) -> pd.DataFrame:
 
 def seal_of(study: Study, municipality: str, key: Key, aliases: Mapping[str, str]) -> str:
     """A fingerprint of all that a cleaned file depends on beside its bytes and its mapping."""
+    chosen = (study.name, study.cutoff, study.definitions.plans, sorted(aliases.items()))
+    return fingerprint(repr(chosen), municipality, key.fingerprint, _code())
+
+
+@cache
+def _code() -> str:
+    """A fingerprint of the code that a cleaned file comes from."""
     here = Path(__file__).parent
     files = sorted(path for path in here.iterdir() if path.suffix in (".py", ".toml"))
     files += [here.parent / name for name in GROUND]
-    code = [path.read_text(encoding="utf-8") for path in files]
-    chosen = (study.name, study.cutoff, study.definitions.plans, sorted(aliases.items()))
-    return fingerprint(repr(chosen), municipality, key.fingerprint, *code)
+    return fingerprint(*(path.read_text(encoding="utf-8") for path in files))
+
+
+def hashes_of(folder: Path) -> dict[Path, str]:
+    """The SHA-256 of every file below a folder, in order of their paths."""
+    return {path: file_hash(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def fingerprint(*parts: str) -> str:

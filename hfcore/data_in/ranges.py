@@ -40,8 +40,9 @@ def _check_days(
     for name, kind in TABLES[table].columns.items():
         if kind.kind not in ("date", "month") or name not in headers:
             continue
-        years = rows[name].dt.year
-        never = (years < EARLIEST_YEAR) | (years > study.cutoff.year + YEARS_AHEAD)
+        first = pd.Timestamp(EARLIEST_YEAR, 1, 1)
+        after = pd.Timestamp(study.cutoff.year + YEARS_AHEAD + 1, 1, 1)
+        never = (rows[name] < first) | (rows[name] >= after)
         late = (rows[name] > pd.Timestamp(study.cutoff)) & ~never
         desk.note("E-RANGE", headers[name], rows.index[never])
         desk.note("W-RANGE", headers[name], rows.index[late])

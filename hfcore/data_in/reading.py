@@ -12,6 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hfcore.data_in.delimited import CONTROL, Records, split_records
@@ -22,6 +23,7 @@ from hfcore.errors import Problem, StudyError
 from hfcore.study import Source
 
 HEADER_SEARCH_ROWS = 20
+LOOKED_AT = 65_536
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -67,10 +69,12 @@ def read_source(path: Path, source: Source, name: str = "") -> TextTable:
 
 def stopped_rows(rows: object = (), column: str = "", rule: str = "") -> pd.DataFrame:
     """A frame of rows that cannot go on."""
-    numbers = pd.Series(list(rows), dtype="int64")
-    return pd.DataFrame({"row": numbers, "column": column, "rule": rule}).astype(
-        {"column": "str", "rule": "str"}
-    )
+    numbers = np.array(list(rows), dtype="int64")
+    texts = {
+        name: pd.array([text] * len(numbers), dtype="str")
+        for name, text in (("column", column), ("rule", rule))
+    }
+    return pd.DataFrame({"row": numbers, **texts})
 
 
 def mapped_headers(source: Source) -> list[str]:
@@ -94,6 +98,9 @@ def decode(raw: bytes, declared: str = "") -> tuple[str, str]:
         order = [_codec(declared)]
     for encoding in filter(None, order):
         try:
+            if encoding == "utf-8":
+                # Most files that are not UTF-8 show it early; an error holds a copy of all it saw.
+                codecs.utf_8_decode(raw[:LOOKED_AT], "strict", False)
             return _decoded(raw, encoding)
         except UnicodeDecodeError:
             continue
@@ -133,7 +140,6 @@ def _read_delimited(path: Path, source: Source, file: str) -> TextTable:
         text, encoding = decode(path.read_bytes(), source.encoding)
     except UnicodeDecodeError:
         raise RefusedFileError("E-ENCODING") from None
-    text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     head = split_records(text, source.separator, rows=HEADER_SEARCH_ROWS)
     at, headers, problems = _find_header(head, source, file, "")
     if not _is_as_declared(encoding, source.encoding, text):

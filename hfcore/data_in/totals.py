@@ -31,7 +31,7 @@ def without_totals(cells: pd.DataFrame, source: Source, desk: Desk) -> pd.DataFr
         no_id &= cells[key].isna() | _may_be_word(cells[key])
     if not no_id.any():
         return cells
-    words = cells.loc[no_id].apply(_is_word)
+    words = cells.loc[no_id].astype("str").apply(_is_word)
     named = (cells.loc[no_id, keys].isna() | words[keys]).all(axis=1)
     totals = words.index[named & (words.any(axis=1) | (words.index == cells.index[-1]))]
     above, totals = cells.drop(index=totals), cells.loc[totals]
@@ -62,6 +62,6 @@ def _is_word(texts: pd.Series) -> pd.Series:
 def _is_sum(above: pd.Series, total: str, decimal: str) -> bool:
     if not isinstance(total, str):
         return False
-    numbers = parse_numbers(above.dropna(), decimal).values
+    numbers = parse_numbers(above.astype("str").dropna(), decimal).values
     told = parse_numbers(pd.Series([total], dtype="str"), decimal).values.iloc[0]
     return bool(abs(numbers.sum() - told) < ROUNDING * max(len(numbers), 1))
