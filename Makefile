@@ -32,11 +32,16 @@ bench: env
 	    echo "$$file"; $(PY) "$$file" || exit 1; \
 	done
 
+# Keeps the version of this machine's Python out of the notebooks, where it would only change.
+WITHOUT_MACHINE = --ClearMetadataPreprocessor.enabled=True \
+    --ClearMetadataPreprocessor.clear_cell_metadata=False \
+    --ClearMetadataPreprocessor.preserve_nb_metadata_mask="{('language_info', 'name'), 'kernelspec'}"
+
 # The committed notebooks, executed on the demonstration study.
 notebooks: studies
 	@for file in notebooks/*.ipynb; do \
-	    $(PY) -m jupyter nbconvert --log-level=WARN --to notebook --execute --inplace \
-	        --ExecutePreprocessor.record_timing=False "$$file" || exit 1; \
+	    $(PY) -m jupyter nbconvert --log-level=ERROR --to notebook --execute --inplace \
+	        --ExecutePreprocessor.record_timing=False $(WITHOUT_MACHINE) "$$file" || exit 1; \
 	done
 
 # Exit code 3 of `ingest` says that rows went to quarantine, as some of the bundled ones must.
