@@ -23,6 +23,7 @@ _SHORTCUTS = {
     "build_cohort": "cohort",
     "support_panel": "cohort",
     "join_results": "schema",
+    "reference_figures": "data_in.kolada",
 }
 
 

@@ -385,6 +385,14 @@ def test_a_canary_is_found_however_it_is_packed(name):
     assert search(WRAPPED[name], Secrets(words=forms_of(["Somebody Else"]))) == set()
 
 
+def test_amounts_one_below_the_other_are_no_personal_number():
+    # The digits of the two, one after the other, are a specimen number of 1981.
+    amounts, raw = pd.DataFrame({"amount_sek": [8112.18, 9876.5]}), io.BytesIO()
+    amounts.to_parquet(raw)
+    assert search(raw.getvalue(), Secrets()) == set()
+    assert search(table("811218-9876"), Secrets()) == {"personal number"}
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [

@@ -12,7 +12,7 @@ from hfcore.data_in.ingest import ingest_study
 from hfcore.data_in.kolada import read_kolada
 from hfcore.data_in.lifecare import _told_by_number
 from hfcore.data_in.linking import link_households
-from hfcore.errors import RawDataError, StudyError
+from hfcore.errors import RawDataError, StudyError, TableAbsentError
 from hfcore.store import read_table
 
 ONE, TWO, THREE = "198112189876", "197010632391", "191212121212"
@@ -183,3 +183,31 @@ def test_kolada(tmp_path):
     (tmp_path / "k.json").write_text(json.dumps({"values": [{"kpi": "x"}]}), encoding="utf-8")
     with pytest.raises(RawDataError, match="not figures from Kolada"):
         read_kolada(tmp_path / "k.json")
+
+
+def kolada(*figures: tuple[str, str, int, float]) -> str:
+    """An answer of Kolada's data service: measure, municipality, year, value for all sexes."""
+    values = [
+        {"kpi": kpi, "municipality": code, "period": year, "values": [{"gender": "T", "value": v}]}
+        for kpi, code, year, v in figures
+    ]
+    return json.dumps({"count": len(values), "values": values})
+
+
+def test_reference_figures_of_a_municipality_and_the_country(raw):
+    import hfcore as hf
+
+    with pytest.raises(TableAbsentError, match="folder kolada"):
+        hf.reference_figures("liten", "0180")
+    (raw / "kolada").mkdir()
+    first = [("N31807", "0180", 2020, 4.2), ("N31807", "0000", 2020, 3.9)]
+    (raw / "kolada" / "2020.json").write_text(kolada(*first, ("N31807", "1290", 2020, 9.9)))
+    (raw / "kolada" / "2021.json").write_text(kolada(("N31807", "0180", 2020, 4.4)))
+    figures = hf.reference_figures("liten", "0180")
+    assert figures["municipality"].tolist() == ["0000", "0180"]
+    assert figures["value"].tolist() == [3.9, 4.4]
+    assert len(hf.reference_figures("liten")) == 3
+    (raw / "kolada" / "Kalle Anka.json").write_text("[]")
+    with pytest.raises(RawDataError) as error:
+        hf.reference_figures("liten")
+    assert "Anka" not in str(error.value) and "(file 3)" in str(error.value)

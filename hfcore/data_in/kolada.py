@@ -1,4 +1,11 @@
-"""Reference figures in Kolada's JSON → one rectangle."""
+"""Reference figures in Kolada's JSON → one rectangle.
+
+>>> import hfcore as hf
+>>> hf.reference_figures("hela-familjen", "1290")
+Traceback (most recent call last):
+hfcore.errors.TableAbsentError: The study has no reference figures: save answers of Kolada's data \
+service, unchanged, in its folder kolada.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +15,36 @@ from typing import Any
 
 import pandas as pd
 
-from hfcore.data_in.rules import harmless
-from hfcore.errors import RawDataError
+from hfcore.data_in.filenames import told_name
+from hfcore.errors import RawDataError, TableAbsentError
+from hfcore.store import raw_folder
 
+FOLDER = "kolada"
+THE_COUNTRY = "0000"
+FIGURE = ["kpi", "municipality", "period", "gender"]
 COLUMNS = ("kpi", "municipality", "period", "gender", "count", "value", "status")
+
+
+def reference_figures(study_name: str, municipality: str = "") -> pd.DataFrame:
+    """The figures of a municipality and of the country beside it, to hold a study's own against.
+
+    Reads every answer of Kolada's data service (JSON) in the folder ``kolada`` beside the study's
+    ``study.toml``. Without ``municipality`` those of all. Where a figure stands in several files,
+    the last by name counts.
+
+    Returns one row a figure, columns as in ``read_kolada``. Raises TableAbsentError where there
+    is no file, RawDataError for a file that is not of that kind.
+    """
+    paths = sorted((raw_folder(study_name) / FOLDER).glob("*.json"))
+    if not paths:
+        raise TableAbsentError(
+            "The study has no reference figures: save answers of Kolada's data service, "
+            f"unchanged, in its folder {FOLDER}."
+        )
+    rows = pd.concat([read_kolada(path) for path in paths], ignore_index=True)
+    rows = rows.drop_duplicates(FIGURE, keep="last").sort_values(FIGURE, ignore_index=True)
+    wanted = rows["municipality"].isin([municipality, THE_COUNTRY])
+    return rows.loc[wanted].reset_index(drop=True) if municipality else rows
 
 
 def read_kolada(path: Path) -> pd.DataFrame:
@@ -39,8 +72,8 @@ def read_kolada(path: Path) -> pd.DataFrame:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RawDataError(
-            f"E-FORMAT {harmless(path.name)}: the file is not figures from Kolada in JSON. "
-            "Save the answer of its data service unchanged."
+            f"E-FORMAT {told_name(path.parent, path, ())}: the file is not figures from Kolada in "
+            "JSON. Save the answer of its data service unchanged."
         ) from None
 
 

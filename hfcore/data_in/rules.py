@@ -122,11 +122,13 @@ def _common(group: Sequence[Problem], language: str) -> str:
 def most_important_first(problems: Sequence[Problem]) -> list[Problem]:
     """Problems in the order in which to mend them.
 
-    First what stops a whole file, then what stops rows (the most rows first), then warnings.
+    First what stops a whole file, then what stops rows (the most rows first, and last those that
+    follow from another row), then warnings.
     """
 
     def weight(each: Problem) -> tuple:
         place = (each.municipality, each.table, each.file, each.sheet, each.column)
-        return (each.weight, -each.count, each.rule, *place, each.rows)
+        follows = each.rule == "E-REFERENCE"
+        return (each.weight, follows, -each.count, each.rule, *place, each.rows)
 
     return sorted(problems, key=weight)

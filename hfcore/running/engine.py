@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hfcore import errors
 from hfcore.errors import UsageError, as_list
 from hfcore.running.kernels import (
     Place,
@@ -117,7 +118,7 @@ def _run(notebook: Path, part: Path, parameters: Mapping[str, Any], place: Place
         )
     except PapermillExecutionError as error:
         number = error.cell_index + 1 - bool(parameters)  # papermill adds a cell of its own
-        return f"Cell {number} stopped with {error.ename}."
+        return f"Cell {number} stopped with {_known_error(error.ename)}"
     except CellTimeoutError:
         return f"A cell took longer than {place.timeout:.0f} seconds."
     except DeadKernelError:
@@ -125,6 +126,19 @@ def _run(notebook: Path, part: Path, parameters: Mapping[str, Any], place: Place
     except RuntimeError as error:
         return f"The kernel did not start or answer ({type(error).__name__})."
     return _unexecuted(executed)
+
+
+def _known_error(name: str) -> str:
+    """An error by its class; what that means where it is the project's own, never its text.
+
+    >>> _known_error("TableAbsentError")
+    'TableAbsentError: The study has no such table, so what needs it cannot be said.'
+    >>> _known_error("ValueError")
+    'ValueError.'
+    """
+    kind = getattr(errors, name, None)
+    is_own = isinstance(kind, type) and issubclass(kind, errors.HfcoreError)
+    return f"{name}: {kind.__doc__.splitlines()[0]}" if is_own else f"{name}."
 
 
 def _unexecuted(executed: Any) -> str:
