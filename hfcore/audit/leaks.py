@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from hfcore.identity import is_luhn, plain
+from hfcore.ids import is_luhn, plain
 
 MAX_DEPTH = 5
 MAX_UNPACKED_BYTES = 200_000_000

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 MAX_FILE_BYTES = 200_000_000
+MAX_TEXT_BYTES = 5 * MAX_FILE_BYTES
 MAX_UNPACKED_BYTES = 400_000_000
 MAX_MEMBERS = 2_000
 MAX_RATIO = 150
