@@ -59,6 +59,9 @@ Codes = Annotated[
     list[str] | None,
     typer.Option("--municipality", metavar="CODE", help="Only this one (repeatable)."),
 ]
+Memory = Annotated[
+    str, typer.Option(metavar="SIZE", help="What all processes together may take, as 2GB.")
+]
 KeyFile = Annotated[
     Path | None, typer.Option("--key-file", metavar="FILE", help="The key that makes pseudonyms.")
 ]
@@ -96,6 +99,7 @@ def ingest(
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, help="Municipalities read at once.")
     ] = 1,
+    memory: Memory = "2GB",
     suggest: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Print a draft of this file's mapping; read no study."),
@@ -109,10 +113,11 @@ def ingest(
         return
     if study is None:
         raise UsageError("Name the study, or a file after --suggest.")
+    from hfcore.data_in.budget import read_size
     from hfcore.data_in.ingest import ingest_study
 
     _tell_intake(
-        ingest_study(study, municipality or (), key_file, workers),
+        ingest_study(study, municipality or (), key_file, workers, memory=read_size(memory)),
         "Some file or row could not be taken; the rest is done.",
     )
 
@@ -127,14 +132,19 @@ def _draft_mapping(file: Path) -> None:
 
 @app.command(epilog="Example: hfcore check hela-familjen")
 def check(
-    study: Study, key_file: KeyFile = None, municipality: Codes = None, data: Data = None
+    study: Study,
+    key_file: KeyFile = None,
+    municipality: Codes = None,
+    memory: Memory = "2GB",
+    data: Data = None,
 ) -> None:
     """Do the checks of ingest and write nothing."""
     _use_data(data)
+    from hfcore.data_in.budget import read_size
     from hfcore.data_in.ingest import ingest_study
 
     _tell_intake(
-        ingest_study(study, municipality or (), key_file, write=False),
+        ingest_study(study, municipality or (), key_file, write=False, memory=read_size(memory)),
         "Some file or row could not be taken. This would be kept; nothing was written.",
     )
 

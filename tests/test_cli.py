@@ -215,7 +215,8 @@ def test_problems_of_an_intake_are_told_and_3(monkeypatch, tmp_path, capsys):
 
     monkeypatch.setattr(ingest, "ingest_study", ingest_study)
     monkeypatch.setenv("HFCORE_DATA", str(write_data(tmp_path / "data")))
-    assert cli.run_command(["ingest", NAME, "--municipality", "0180", "--workers", "2"]) == 3
+    options = ["--municipality", "0180", "--workers", "2", "--memory", "500MB"]
+    assert cli.run_command(["ingest", NAME, *options]) == 3
     said = capsys.readouterr()
     assert said.out == "table\tread\tkept\tquarantined\nhouseholds\t3\t2\t1\n"
     assert said.err.splitlines() == [
@@ -231,8 +232,8 @@ def test_problems_of_an_intake_are_told_and_3(monkeypatch, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.err.splitlines()[-1].endswith("This would be kept; nothing was written.")
     assert calls == [
-        ((NAME, ["0180"], None, 2), {}),
-        ((NAME, (), None), {"write": False}),
+        ((NAME, ["0180"], None, 2), {"memory": 500_000_000}),
+        ((NAME, (), None), {"write": False, "memory": 2_000_000_000}),
     ]
 
 

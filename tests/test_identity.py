@@ -17,15 +17,8 @@ from hypothesis import strategies as st
 
 from hfcore.definition import build_study
 from hfcore.errors import KeyMissingError, UsageError
-from hfcore.identity import (
-    is_luhn,
-    make_key_file,
-    normal_ids,
-    plain,
-    pseudonyms,
-    read_key,
-    record_keys,
-)
+from hfcore.identity import make_key_file, pseudonyms, read_key, record_keys
+from hfcore.ids import is_luhn, normal_ids, plain
 
 CUTOFF = date(2021, 12, 31)
 # Skatteverket's published example of a personal number.

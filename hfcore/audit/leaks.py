@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from hfcore.identity import is_luhn, plain
+from hfcore.ids import is_luhn, plain
 
 MAX_DEPTH = 5
 MAX_UNPACKED_BYTES = 200_000_000

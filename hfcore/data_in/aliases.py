@@ -14,7 +14,7 @@ import pandas as pd
 from hfcore.data_in.reading import read_source
 from hfcore.data_in.rules import problem
 from hfcore.errors import Problem
-from hfcore.identity import normal_ids
+from hfcore.ids import normal_ids
 from hfcore.study import ColumnSource, Source
 
 FILE = "aliases.csv"

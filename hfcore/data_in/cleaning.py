@@ -30,7 +30,7 @@ from hfcore.data_in.reading import TextTable, normal_header
 from hfcore.data_in.rules import harmless, problem
 from hfcore.data_in.totals import without_totals
 from hfcore.errors import Problem
-from hfcore.identity import normal_ids
+from hfcore.ids import normal_ids
 from hfcore.schema import DTYPES, TABLES, Column
 from hfcore.study import ColumnSource, Source, Study
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ import pandas as pd
 from hfcore.data_in import moves
 from hfcore.data_in.account import ACCOUNT, build_account, forget_states, read_account
 from hfcore.data_in.aliases import read_aliases
+from hfcore.data_in.budget import MEMORY, bytes_needed, workers_within
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Intake, take_in
 from hfcore.data_in.mapping import check_mapping
 from hfcore.data_in.parts import Shelf, fingerprint, hashes_of, seal_of
@@ -67,12 +68,16 @@ def ingest_study(
     key_file: Path | None = None,
     workers: int = 1,
     write: bool = True,
+    memory: int = MEMORY,
 ) -> IngestReport:
     """Turn a study's raw files into tables; with ``write=False`` only say what would happen.
 
+    No more municipalities are read at once than ``memory`` (bytes) has room for.
+
     Raises StudyError where the mapping lacks a column that a table must have, UsageError for an
-    unknown study or municipality, KeyMissingError for a key that is absent or another one than
-    before, LockedError where another run works on the study.
+    unknown study or municipality or one that ``memory`` is too small for, KeyMissingError for a
+    key that is absent or another one than before, LockedError where another run works on the
+    study.
     """
     study = load_study(study_name)
     check_mapping(study)
@@ -87,6 +92,8 @@ def ingest_study(
         states = {each.code: _state(study, each, key, aliases, hashes) for each in chosen}
         work = partial(_work, study=study, key=key, aliases=aliases, hashes=hashes, write=write)
         changed = [each for each in chosen if not _is_done(before, each.code, states, folder)]
+        needs = {each.code: _need(hashes[each.code]) for each in changed}
+        workers = workers_within(memory, needs, workers)
         if write:
             shutil.rmtree(folder / STAGE, ignore_errors=True)
         done = _each(work, changed, workers)
@@ -143,6 +150,10 @@ def _is_done(before: dict, code: str, states: dict[str, str], folder: Path) -> b
     return is_same and bool(tables) and all(path.is_file() for path in kept)
 
 
+def _need(files: Iterable[Path]) -> int:
+    return bytes_needed({path.name: path.stat().st_size for path in files})
+
+
 def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intake]:
     """Take in each municipality, here and in as many processes more as there are more workers.
 
@@ -166,10 +177,11 @@ def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intak
 
 
 def _alone() -> None:
-    """Leave the other cores to the other workers."""
+    """Leave the other cores to the other workers, and give memory back when it is free."""
     import pyarrow
 
     pyarrow.set_cpu_count(1)
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
 
 
 def _work(

@@ -17,7 +17,7 @@ from hfcore.data_in.linking import as_texts, by_file, heads_of, with_households
 from hfcore.data_in.packages import MAX_FILE_BYTES, RefusedFileError
 from hfcore.data_in.reading import TextTable, decode, stopped_rows
 from hfcore.data_in.rules import harmless, problem
-from hfcore.identity import normal_ids
+from hfcore.ids import normal_ids
 from hfcore.study import ColumnSource, Source, Study
 
 FIELDS = ("row_id", "version", "amount", "paid_on", "concerned", "customer", "persons")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from hfcore.data_in.linking import as_texts, by_file, heads_of, with_households
 from hfcore.data_in.reading import TextTable, read_source
-from hfcore.identity import normal_ids
+from hfcore.ids import normal_ids
 from hfcore.study import ColumnSource, Source, Study
 
 PUBLISHED = (

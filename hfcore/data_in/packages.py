@@ -20,6 +20,7 @@ from hfcore.data_in.marks import SheetMarks, open_document_marks, sheet_marks
 from hfcore.data_in.rules import RefusedFileError
 
 MAX_FILE_BYTES = 200_000_000
+MAX_TEXT_BYTES = 5 * MAX_FILE_BYTES
 MAX_UNPACKED_BYTES = 400_000_000
 MAX_MEMBERS = 2_000
 MAX_RATIO = 150

@@ -26,7 +26,7 @@ from hfcore.study import Source, Study
 
 # The ground that a cleaned file stands on; where it or a file of this folder changes, all are read
 # again.
-GROUND = ("identity.py", "schema.py")
+GROUND = ("identity.py", "ids.py", "schema.py")
 
 
 @dataclass

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.data_in.delimited import CONTROL, Records, split_records
-from hfcore.data_in.packages import MAX_FILE_BYTES, RefusedFileError
+from hfcore.data_in.packages import MAX_TEXT_BYTES, RefusedFileError
 from hfcore.data_in.rules import harmless, problem
 from hfcore.data_in.workbooks import read_grid
 from hfcore.errors import Problem, StudyError
@@ -134,7 +134,7 @@ def _is_as_declared(encoding: str, declared: str, text: str) -> bool:
 
 
 def _read_delimited(path: Path, source: Source, file: str) -> TextTable:
-    if path.stat().st_size > MAX_FILE_BYTES * 5:
+    if path.stat().st_size > MAX_TEXT_BYTES:
         raise RefusedFileError("E-SIZE")
     try:
         text, encoding = decode(path.read_bytes(), source.encoding)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from hfcore.data_in.parsing import parse_days, parse_numbers, parse_truths
-from hfcore.identity import normal_ids
+from hfcore.ids import normal_ids
 
 DAY_FORMS = ("", "%Y%m%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%y%m%d")
 MONTH_FORMS = ("%Y-%m", "%Y%m", "%m/%Y", "%m-%Y")
