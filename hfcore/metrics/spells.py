@@ -42,7 +42,7 @@ def _gone(households: pd.DataFrame) -> np.ndarray:
     )
 
 
-def _spells(paid: PaidMonths, gap: int) -> pd.DataFrame:
+def spells_of(paid: PaidMonths, gap: int) -> pd.DataFrame:
     """One row a household on support at start: months to exit and to return, and how long known."""
     households, months = paid.households, paid.months
     exit_month, gone = first_gap(paid, gap), _gone(paid.households)
@@ -67,6 +67,11 @@ def _timed(
     cause = pd.Series(name, index=spells.index).where(time["event"].eq(first))
     cause = cause.mask(cause.isna() & time["gone"].eq(first), "gone")
     return spells.assign(observed_months=first.astype("Int64"), cause=cause.astype("str"))
+
+
+def timed_exits(spells: pd.DataFrame) -> pd.DataFrame:
+    """Rows for a curve of exits: ``observed_months``, and the ``cause`` exit, gone or null."""
+    return _timed(spells, spells["exit_month"], spells["gone_month"], spells["last_exit"], "exit")
 
 
 def gap_variants(study: Study) -> dict[str, int]:
@@ -99,11 +104,7 @@ def exit_from_support(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study
     months = np.arange(study.definitions.horizon_months + 1)
     parts = []
     for variant, gap in gap_variants(study).items():
-        spells = _spells(paid, gap)
-        timed = _timed(
-            spells, spells["exit_month"], spells["gone_month"], spells["last_exit"], "exit"
-        )
-        parts += _curves(timed, "exit", months, variant)
+        parts += _curves(timed_exits(spells_of(paid, gap)), "exit", months, variant)
     rows = pd.concat(parts, ignore_index=True)
     return build_results(rows, metric="exit_from_support", unit="share", method="aalen_johansen")
 
@@ -168,9 +169,9 @@ def reactivation(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> 
     points = np.array(study.definitions.reactivation_points_months)
     parts = []
     for variant, gap in gap_variants(study).items():
-        parts += _curves(_returns(_spells(paid, gap)), "return", points, variant)
+        parts += _curves(_returns(spells_of(paid, gap)), "return", points, variant)
     gap = study.definitions.exit_gap_months
-    parts.append(_observed_returns(_spells(paid, gap), points))
+    parts.append(_observed_returns(spells_of(paid, gap), points))
     closed = closed_spells(paid, study.causes[0], gap)
     parts += _curves(_returns(closed, "month_closed"), "return", points, "after_closure")[:1]
     months = np.arange(study.definitions.horizon_months + 1)
