@@ -163,7 +163,9 @@ def _head(table: pd.DataFrame, seed: int) -> list[str]:
         "(`whole_windows` of the participants), which each study's interval is held against: "
         "`coverage`. `rejects_zero`: share of intervals that exclude zero: the size where the "
         "effect is 0, the power elsewhere. Monte-Carlo standard error of a coverage of 95 %: "
-        f"{errors[0]:.1f} percentage points in {most:,} studies, {errors[1]:.1f} in {fewest:,}.",
+        f"{errors[0]:.1f} percentage points in {most:,} studies, {errors[1]:.1f} in {fewest:,}. "
+        "`closures` and `reported` are what the bundled files are drawn from, where the process "
+        "itself leans to a saving (METHODS.md); they are no test of the estimator.",
     ]
 
 

@@ -409,14 +409,6 @@ def test_what_it_cannot_tell(n, says_few):
     assert said[-1] == "Uppgifterna slutar 31 december 2021. Vad som hände därefter syns inte."
 
 
-def test_notices_tell_simulation_protection_and_prices():
-    said = wording.notices(STUDY, "en")
-    assert said[0] == "The data are simulated: no real households are included."
-    assert "small random number" in said[1] and "in current prices" in said[2]
-    real = Study("s", STUDY.title, False, STUDY.cutoff, 2021, (PLACE,))
-    assert len(wording.notices(real, "sv")) == 2
-
-
 def test_captions_come_from_the_rows():
     frame = rows(plan("participant", 0.57), plan("control", 0.39))
     assert wording.caption(frame, "en") == (

@@ -130,7 +130,7 @@ def _why_unseen(effect: pd.Series | None, n: int, study: Study, language: str) -
 def limits(protected: pd.DataFrame, study: Study, language: str) -> list[str]:
     """What the figures cannot tell, as sentences."""
     n = households(protected)
-    keys = ["not_randomised", "peak", "support_is_not_welfare"]
+    keys = ["not_randomised", "peak", "support_is_not_welfare", "current_prices"]
     later = one_row(protected, "support_effect", subgroup=LATER_WINDOW)
     keys += ["second_year"] if is_shown(later) else []
     keys += ["few_households"] if n is None or n < FEW_HOUSEHOLDS else []
@@ -146,13 +146,6 @@ def report_title(study: Study, municipality: str, language: str) -> str:
 def caption_of_people(language: str) -> str:
     """What the table of households and persons shows."""
     return text("report", "people", language)
-
-
-def notices(study: Study, language: str) -> list[str]:
-    """What stands on every public page: simulated data, changed counts, price year."""
-    found = [text("notices", "disclosure", language)]
-    found += [text("notices", "prices", language)]
-    return ([text("notices", "simulated", language)] if study.is_simulated else []) + found
 
 
 def caption(rows: pd.DataFrame, language: str) -> str:
