@@ -71,9 +71,9 @@ def answer(
     found, bar, facts = [], None, ()
     if SUPPORT not in missing:
         found += [headline(protected, study, municipality, language)]
+        found += [certainty_sentence(protected, study, language)]
         if kind == "unseen" and together is not None:
             found += [pooled_sentence(together, language)]
-        found += [certainty_sentence(protected, study, language)]
         bar = range_bar(protected, language, reach)
         facts = _facts(protected, study, language)
     if TRAJECTORIES not in missing:
