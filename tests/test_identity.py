@@ -104,6 +104,14 @@ def test_a_birth_year_beside_tells_the_century():
     assert found["rule"].tolist() == ["", "", "E-ID"]
 
 
+def test_leading_zeros_are_kept():
+    """As numbers, 0180 would be 180, and a child of 2005 would have nine digits."""
+    nine = "050709980"
+    last = next(str(d) for d in range(10) if is_luhn(f"{nine}{d}"))
+    found = normal_ids(pd.Series([nine + last, "0180", "180"]), pd.Series([2005, None, None]))
+    assert found["id"].tolist() == ["20" + nine + last, "0180", "180"]
+
+
 def test_coordination_and_interim_numbers():
     # Day + 60; the check digit by hand: 811278987 doubled from the left sums to 67.
     assert normal("19811278-98" + "73")["is_national"].tolist() == [True]

@@ -71,8 +71,8 @@ def renamed(file: str, folder: Path) -> Path:
     if path.suffix == ".csv":
         raw = (RAW / file).read_bytes()
         encoding = "utf-8-sig" if raw.startswith(b"\xef\xbb\xbf") else "cp1252"
-        head, end, rest = raw.decode(encoding).partition("\r\n")
-        head = ";".join(names.get(each, each) for each in head.split(";"))
+        head, end, rest = raw.decode(encoding).partition("\n")
+        head = ";".join(names.get(each, each) for each in head.rstrip("\r").split(";"))
         path.write_bytes((head + end + rest).encode(encoding))
         return path
     book = openpyxl.load_workbook(RAW / file)

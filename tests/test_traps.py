@@ -87,7 +87,7 @@ def hide_row(book: openpyxl.Workbook) -> None:
 
 def hide_sheet(book: openpyxl.Workbook) -> None:
     hidden = book.create_sheet("Dolt")
-    hidden.append(["19121212-1212"])
+    hidden.append(["Anna Hemlig (19121212-1212)"])
     hidden.sheet_state = "hidden"
 
 
