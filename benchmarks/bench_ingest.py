@@ -245,6 +245,13 @@ HEADER = (
 )
 
 
+NOTE = (
+    "Seconds depend on what else the machine does; processor seconds are of all processes of a way "
+    "together. Pandas and duckdb check nothing; hfcore keeps duplicates, unreadable rows and "
+    "everything else that it noticed in its account and quarantine."
+)
+
+
 def row(one: Measured, pandas: Measured) -> str:
     """One row of the table; ``pandas`` is the plain way on the same files."""
     rows = f"{one.municipalities * ROWS:,}".replace(",", " ")
@@ -262,6 +269,7 @@ def main(sizes: list[int]) -> None:
         f"# Payments of {ROWS:,} rows a municipality, {os.cpu_count()} processors, one run\n",
         HEADER,
         *(row(one, each[0]) for each in measured for one in each),
+        f"\n{NOTE}",
     ]
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -113,13 +113,8 @@ def ingest(
         return
     if study is None:
         raise UsageError("Name the study, or a file after --suggest.")
-    from hfcore.data_in.budget import read_size
-    from hfcore.data_in.ingest import ingest_study
-
-    _tell_intake(
-        ingest_study(study, municipality or (), key_file, workers, memory=read_size(memory)),
-        "Some file or row could not be taken; the rest is done.",
-    )
+    when_stopped = "Some file or row could not be taken; the rest is done."
+    _take_in(when_stopped, memory, study, municipality or (), key_file, workers)
 
 
 def _draft_mapping(file: Path) -> None:
@@ -140,13 +135,8 @@ def check(
 ) -> None:
     """Do the checks of ingest and write nothing."""
     _use_data(data)
-    from hfcore.data_in.budget import read_size
-    from hfcore.data_in.ingest import ingest_study
-
-    _tell_intake(
-        ingest_study(study, municipality or (), key_file, write=False, memory=read_size(memory)),
-        "Some file or row could not be taken. This would be kept; nothing was written.",
-    )
+    when_stopped = "Some file or row could not be taken. This would be kept; nothing was written."
+    _take_in(when_stopped, memory, study, municipality or (), key_file, write=False)
 
 
 @app.command(epilog="Example: hfcore run hela-familjen --municipality 1290 --language sv")
@@ -230,10 +220,13 @@ def _use_data(folder: Path | None) -> None:
         os.environ["HFCORE_DATA"] = str(folder.resolve())
 
 
-def _tell_intake(report: Any, when_stopped: str) -> None:
-    """Say what is wrong, the most important first, and end with what is kept."""
+def _take_in(when_stopped: str, memory: str, *arguments: Any, **options: Any) -> None:
+    """Ingest; say what is wrong, the most important first, and end with what is kept."""
+    from hfcore.data_in.budget import read_size
+    from hfcore.data_in.ingest import ingest_study
     from hfcore.data_in.rules import sentences
 
+    report = ingest_study(*arguments, memory=read_size(memory), **options)
     for stops, kind in groupby(report.problems, key=lambda each: each.weight):
         _say(f"{WEIGHTS[stops]}:")
         for sentence in sentences(list(kind)):

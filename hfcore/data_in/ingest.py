@@ -177,11 +177,10 @@ def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intak
 
 
 def _alone() -> None:
-    """Leave the other cores to the other workers, and give memory back when it is free."""
+    """Leave the other cores to the other workers."""
     import pyarrow
 
     pyarrow.set_cpu_count(1)
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
 
 
 def _work(
