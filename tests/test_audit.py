@@ -259,6 +259,17 @@ def test_the_programme_finds_what_trying_everything_finds(seed):
         assert programme.ends_of(counts, systems, target) == expected
 
 
+def test_a_difference_that_is_shown_itself_is_no_finding():
+    """27 − 25 is those who moved; that count stands beside, so the sum tells nothing new."""
+    rows_ = closed([25, 0, 70], 95, published=27)
+    known = reconstruction.reach(reconstruction.counts_of(rows_, Publication()))
+    assert known["alone"].iloc[-1] == 4
+    assert reconstruction.findings(rows_, Publication()) == []
+    hidden = rows_.assign(n_events=rows_["n_events"].mask(rows_["cause"].eq("moved")))
+    bare = reconstruction.reach(reconstruction.counts_of(hidden, Publication()))
+    assert bare["alone"].max() == 13
+
+
 def test_sums_at_the_ends_of_the_noise_are_found_by_the_programme():
     # The parts show 12 more than the whole: only one set of true counts can do that.
     rows_ = closed([28, 6, 73], 95)

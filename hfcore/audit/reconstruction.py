@@ -121,7 +121,9 @@ def reach(counts: Counts) -> pd.DataFrame:
     for target in targets:
         low, high = ends_of(counts, systems, target)
         places = list(target)
-        alone = sum(counts.high[place] - counts.low[place] for place in places) + 1
+        alone = sum(_width(counts, place) - 1 for place in places) + 1
+        # A difference that is itself shown as a count may be known as well as that count.
+        alone = min([alone, *(_width(counts, each) for each in _same_as(counts, target))])
         rows.append({"low": low, "high": high, "alone": alone, "is_tied": True})
     bare = [p for p in range(len(counts.low)) if p not in tied and counts.low[p] <= SMALL]
     rows += [
@@ -134,6 +136,17 @@ def reach(counts: Counts) -> pd.DataFrame:
         for place in bare
     ]
     return pd.DataFrame(rows, columns=["low", "high", "alone", "is_tied"])
+
+
+def _width(counts: Counts, place: int) -> int:
+    """How many values the showing of a count allows by itself."""
+    return counts.high[place] - counts.low[place] + 1
+
+
+def _same_as(counts: Counts, target: Mapping[int, int]) -> list[int]:
+    """The counts that a sum says a difference of two others is."""
+    others = [set(each) - set(target) for each in counts.sums if set(target) < set(each)]
+    return [next(iter(each)) for each in others if len(each) == 1 and len(target) > 1]
 
 
 def _consistent(counts: Counts) -> Counts:
