@@ -418,6 +418,13 @@ def test_each_municipality_has_its_panel_and_very_many_share_their_countys(count
     assert len(figures.figure_png(first, 2, 7.6)) < 300_000
 
 
+def test_the_table_behind_very_many_curves_is_light():
+    table = figures.table_behind(places(290), "en").to_html()
+    assert table.count('<th scope="row">') == 291
+    assert all(f"after {month} months" in table for month in (6, 12, 18, 24))
+    assert "after 7 months" not in table and len(table) < 200_000
+
+
 PUBLIC = [
     (figures.plot_cumulative_incidence, curves),
     (figures.plot_support_mean, support),

@@ -87,9 +87,8 @@ def audit_rows(
     for rule, name, attack in ATTACKS:
         bad = rows.loc[attack(rows, study.publication).fillna(False).astype(bool)]
         found += _told(bad, rule, name)
-    for code, own in protected.groupby("municipality", sort=False):
-        sentences = reconstruction.findings(own, study.publication)
-        found += [("integer programme", 1, code, sentence) for sentence in sentences]
+    sentences = reconstruction.findings(protected, study.publication)
+    found += [("integer programme", 1, code, sentence) for code, sentence in sentences]
     return pd.DataFrame(found, columns=COLUMNS)
 
 

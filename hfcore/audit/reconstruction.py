@@ -121,7 +121,9 @@ def reach(counts: Counts) -> pd.DataFrame:
     for target in targets:
         low, high = ends_of(counts, systems, target)
         places = list(target)
-        alone = sum(counts.high[place] - counts.low[place] for place in places) + 1
+        alone = sum(_width(counts, place) - 1 for place in places) + 1
+        # A difference that is itself shown as a count may be known as well as that count.
+        alone = min([alone, *(_width(counts, each) for each in _same_as(counts, target))])
         rows.append({"low": low, "high": high, "alone": alone, "is_tied": True})
     bare = [p for p in range(len(counts.low)) if p not in tied and counts.low[p] <= SMALL]
     rows += [
@@ -134,6 +136,17 @@ def reach(counts: Counts) -> pd.DataFrame:
         for place in bare
     ]
     return pd.DataFrame(rows, columns=["low", "high", "alone", "is_tied"])
+
+
+def _width(counts: Counts, place: int) -> int:
+    """How many values the showing of a count allows by itself."""
+    return counts.high[place] - counts.low[place] + 1
+
+
+def _same_as(counts: Counts, target: Mapping[int, int]) -> list[int]:
+    """The counts that a sum says a difference of two others is."""
+    others = [set(each) - set(target) for each in counts.sums if set(target) < set(each)]
+    return [next(iter(each)) for each in others if len(each) == 1 and len(target) > 1]
 
 
 def _consistent(counts: Counts) -> Counts:
@@ -152,24 +165,30 @@ def _can_hold(counts: Counts) -> bool:
     return all(system.solve({}, 1) is not None for system in systems_of(counts))
 
 
-def findings(rows: pd.DataFrame, publication: Publication) -> list[str]:
-    """What an integer programme over all counts of one municipality gives away, as sentences."""
-    known = reach(counts_of(rows.reset_index(drop=True), publication))
-    if known.empty:
-        return []
-    width = known["high"] - known["low"] + 1
-    is_small = known["high"].between(1, SMALL - 2)
-    exact = int((width.eq(1) & is_small).sum())
-    tied = known["is_tied"].astype(bool)
-    narrower = 1 - float((width[tied] / known.loc[tied, "alone"]).mean()) if tied.any() else 0.0
-    found = []
-    if exact:
-        found.append(f"{exact} small counts or differences follow exactly from what is shown.")
+def findings(rows: pd.DataFrame, publication: Publication) -> list[tuple[str, str]]:
+    """What an integer programme over all counts gives away: pairs of municipality and sentence.
+
+    No small count of any municipality may follow exactly. How much narrower sums make the small
+    counts is judged over all that is published, ``all``: among hundreds of municipalities chance
+    alone makes a few sums tight.
+    """
+    found, parts = [], []
+    for code, own in rows.groupby("municipality", sort=False):
+        known = reach(counts_of(own.reset_index(drop=True), publication))
+        width = known["high"] - known["low"] + 1
+        exact = int((width.eq(1) & known["high"].between(1, SMALL - 2)).sum())
+        if exact:
+            told = f"{exact} small counts or differences follow exactly from what is shown."
+            found.append((str(code), told))
+        parts.append((width / known["alone"]).loc[known["is_tied"].astype(bool)])
+    shares = pd.concat(parts) if parts else pd.Series(dtype="float64")
+    narrower = 1 - float(shares.mean()) if len(shares) else 0.0
     if narrower > MAX_NARROWER:
-        found.append(
+        told = (
             f"Sums make the small counts {narrower:.0%} narrower than the noise alone; at most "
             f"{MAX_NARROWER:.0%} is allowed."
         )
+        found.append(("all", told))
     return found
 
 

@@ -86,6 +86,9 @@ def picture(
     return image
 
 
+HALF_YEAR = 6
+
+
 class Picture(Image):
     """A picture with its narrow twin, and the table behind it, which pages show one click away."""
 
@@ -108,12 +111,19 @@ def table_behind(
     """The figures that a picture of these rows is drawn from, as a table.
 
     Curves and series have a row a month and a column a cause or group; what compares
-    municipalities can be sorted.
+    municipalities can be sorted, and has a row each and a column every half year of a curve.
     """
     if "municipality" in rows and rows["municipality"].nunique() > 1:
         known = (names or {}) | {"all": text("words", "pooled", language)}
         places = rows["municipality"].map(lambda code: known.get(code, code))
-        return show(rows.assign(municipality=places), language=language, is_sortable=True)
+        named = rows.assign(municipality=places)
+        if not is_series(rows):
+            return show(named, language=language, is_sortable=True)
+        # A month of every municipality is a row of the file; here every half year is enough.
+        halves = named.loc[named["month"].gt(0) & named["month"].mod(HALF_YEAR).eq(0)]
+        return show(
+            halves.assign(variant="default"), language=language, across="month", is_sortable=True
+        )
     if not is_series(rows):
         return show(rows, language=language)
     series = main_rows(rows.loc[rows["month"].notna()])
