@@ -29,6 +29,7 @@ _SECTIONS = {
     "covariate": "covariates",
     "status": "statuses",
     "rule": "rules_of_grade",
+    "left_out": "left_out_reasons",
 }
 _TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """\
