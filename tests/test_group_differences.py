@@ -72,6 +72,27 @@ def test_gray_tests_agree_with_r():
         )
 
 
+@pytest.mark.parametrize("subgroup", R["ratios"])
+def test_hazard_ratios_agree_with_r(subgroup):
+    rows = group_differences.hazard_ratios(COHORT, SMALL)
+    rows = rows.loc[rows["subgroup"].eq(subgroup)].set_index("kind")
+    for kind, wanted in R["ratios"][subgroup].items():
+        found = rows.loc[kind, ["ratio", "ci_low", "ci_high"]].tolist()
+        assert found == pytest.approx(wanted, rel=1e-6)
+
+
+def test_hazard_ratios_need_groups_that_can_be_told():
+    shuffled = COHORT.sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(
+        group_differences.hazard_ratios(shuffled, SMALL),
+        group_differences.hazard_ratios(COHORT, SMALL),
+        rtol=1e-8,
+    )
+    for cohort in (COHORT.head(0), COHORT.head(1), COHORT.assign(closure_reason=None)):
+        assert group_differences.hazard_ratios(cohort, SMALL)["ratio"].isna().all()
+    assert group_differences.hazard_ratios(COHORT, build_study())["ratio"].isna().any()
+
+
 @pytest.mark.parametrize(("late", "status"), [(19, "too_few"), (20, "ok"), (21, "ok")])
 def test_both_groups_must_be_large_enough(late, status):
     cohort = split_cohort([(6, "work")] * 30, [(6, "work"), *[(19, None)] * (late - 1)])

@@ -27,6 +27,7 @@ _SECTIONS = {
     "group": "groups",
     "cause": "causes",
     "covariate": "covariates",
+    "kind": "ratios",
     "status": "statuses",
     "rule": "rules_of_grade",
     "left_out": "left_out_reasons",
@@ -284,4 +285,4 @@ def _plain_text(value: object, column: str, series: pd.Series, language: str) ->
             return quantity(value, unit, language)
         is_whole = not is_float_dtype(series) or float(value).is_integer()
         return number(value, language, 0 if is_whole else 2)
-    return _name(column, value, language) if column in _SECTIONS else str(value)
+    return _name(column, value, language) if column in (*_SECTIONS, "subgroup") else str(value)

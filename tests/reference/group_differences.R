@@ -52,9 +52,19 @@ gray <- function(group) {
   row <- test["self_sufficiency", ]
   list(statistic = row[[1]], p = row[[2]], df = row[[3]], n = sum(keep))
 }
+ratios <- function(named) {
+  code <- match(cohort$cause, c("open", causes)) - 1
+  fg <- crr(cohort$months + .5, code, named, failcode = 1, gtol = 1e-12)
+  cox <- coxph(Surv(cohort$months + .5, code == 1) ~ named, ties = "efron", control = coxph.control(eps = 1e-13))
+  ends <- function(b, se) exp(b + c(0, -1, 1) * qnorm(.975) * se)
+  list(subdistribution = ends(fg$coef[[1]], sqrt(fg$var[1, 1])),
+       cause_specific = ends(coef(cox)[[1]], sqrt(vcov(cox)[1, 1])))
+}
 out <- list(computed_by = paste(R.version.string, "survival", packageVersion("survival"), "cmprsk",
                                 packageVersion("cmprsk")),
             adjusted = setNames(lapply(told, adjusted), told),
+            ratios = list("applicant_sex=woman" = ratios(cohort$applicant_is_woman),
+                          "start=from_2020-03" = ratios(as.numeric(as.Date(cohort$started_on) >= as.Date("2020-03-01")))),
             gray = list(applicant_sex = gray(cohort$applicant_is_woman),
                         months_on_support = gray(cut(cohort$months_on_support, c(-1, 5, 12, 60, Inf))),
                         start = gray(as.Date(cohort$started_on) >= as.Date("2020-03-01"))))
