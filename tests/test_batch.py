@@ -49,7 +49,9 @@ def test_a_failure_stops_only_its_own_notebook(built):
     overviews = {"all/95_overview/sv", "all/95_overview/en"}
     assert reports | overviews | {"1290/30_support_costs", "0180/00_data_quality"} < set(found)
     site = {f"{code}/{each}/index.html" for code in (*CODES, "overview") for each in ("sv", "en")}
-    fronts = {f"{place}{name}.html" for place in ("", "en/") for name in ("index", "columns")}
+    fronts = {
+        f"{place}{name}.html" for place in ("", "en/") for name in ("index", "columns", "words")
+    }
     assert set(pages(processed(built) / "site")) == site | fronts
     assert {path.parent.name for path in (processed(built) / "site").glob("*/*.csv")} == set(CODES)
 

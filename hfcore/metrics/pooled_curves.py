@@ -101,7 +101,7 @@ def steadied_shares(shares: pd.DataFrame) -> pd.DataFrame:
     >>> rows = pd.DataFrame({"municipality": ["0180", "1290"], "variant": "default", "n": [20, 120],
     ...     "estimate": [0.0, 0.3], "ci_low": [0.0, 0.23], "ci_high": [0.16, 0.39]})
     >>> steadied_shares(rows)["estimate"].round(2).tolist()[:2]
-    [0.06, 0.29]
+    [0.05, 0.29]
     """
     require_columns(shares, ("municipality", "variant", "estimate", "ci_low", "ci_high"), "shares")
     known = shares["estimate"].notna() & shares["n"].gt(0).fillna(False).astype(bool)

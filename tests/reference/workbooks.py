@@ -5,13 +5,13 @@ Numbers of persons are those that authorities print as examples. Run beside the 
 
 from datetime import date
 
-import xlwt
-
 HEAD = ["Personnummer", "Från", "Planering"]
 PLAN = ["19811218-9876", "01/03/2019", "Jobbsök"]
 
 
 def write(name, rows, hidden=None):
+    import xlwt  # not among the project's packages
+
     book = xlwt.Workbook(encoding="utf-8")
     sheet = book.add_sheet("Planering")
     day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
@@ -24,8 +24,9 @@ def write(name, rows, hidden=None):
     book.save(name)
 
 
-write(
-    "plans.xls",
-    [PLAN, ["670919-9530", date(2019, 5, 10), "Sjukskriven"], [191212121212, *PLAN[1:]]],
-)
-write("hidden.xls", [PLAN], hidden="19121212-1212")
+if __name__ == "__main__":
+    write(
+        "plans.xls",
+        [PLAN, ["670919-9530", date(2019, 5, 10), "Sjukskriven"], [191212121212, *PLAN[1:]]],
+    )
+    write("hidden.xls", [PLAN], hidden="19121212-1212")
