@@ -22,7 +22,7 @@ _SHORTCUTS = {
     "provenance": "store",
     "build_cohort": "cohort",
     "support_panel": "cohort",
-    "join_results": "schema",
+    "join_results": "results",
     "reference_figures": "data_in.kolada",
 }
 

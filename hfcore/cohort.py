@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 from hfcore.store import Tables
 from hfcore.study import Municipality, Study, month_number
 

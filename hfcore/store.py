@@ -22,12 +22,11 @@ import pandas as pd
 
 from hfcore.definition import CODE, NAME, read_study
 from hfcore.errors import TableAbsentError, UsageError
+from hfcore.results import OWNER_COLUMNS, build_results
 from hfcore.schema import (
     DTYPES,
-    OWNER_COLUMNS,
     TABLES,
     TECHNICAL_TABLES,
-    build_results,
     empty_table,
     table_columns,
 )

@@ -53,7 +53,7 @@ import hfcore as hf
 households = hf.store.read_table(study, "households", municipality)
 n = len(households)
 rows = pd.DataFrame({"group": ["participant"], "estimate": [float(n)], "n": [n], "key_n": [7.3]})
-results = hf.schema.build_results(rows, metric="households", unit="count")
+results = hf.results.build_results(rows, metric="households", unit="count")
 hf.write_results(results, study, municipality, "00_data_quality")
 """
 EFFECT = """
@@ -65,7 +65,7 @@ rows = pd.DataFrame({
     "group": ["difference"], "subgroup": ["window=1-12"], "estimate": [-1300.0],
     "ci_low": [-2100.0], "ci_high": [-500.0], "n": [40], "key_n": [3.3], "df": [38.0],
 })
-results = hf.schema.build_results(rows, metric="support_effect", unit="sek_per_month")
+results = hf.results.build_results(rows, metric="support_effect", unit="sek_per_month")
 hf.write_results(results, study, municipality, "30_support_costs")
 """
 REPORT = """

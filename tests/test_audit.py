@@ -20,7 +20,7 @@ from hfcore.audit.attacks import ATTACKS
 from hfcore.audit.leaks import Secrets, search
 from hfcore.audit.releases import Release, settled
 from hfcore.disclosure import RULES, protect
-from hfcore.schema import INSIDE_DTYPES, build_results
+from hfcore.results import INSIDE_DTYPES, build_results
 from hfcore.study import Municipality, Publication, Study
 
 PLACE = Municipality(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hfcore import claims
 from hfcore.claims.reading import COLUMNS, MAX_ROWS
 from hfcore.errors import MetricInputError, RawDataError, UsageError
-from hfcore.schema import build_results
+from hfcore.results import build_results
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "raw" / "published_figures.csv"
 

@@ -11,7 +11,7 @@ from hfcore.disclosure import RULES, protect
 from hfcore.disclosure.curve_steps import step_of
 from hfcore.disclosure.protection import round_to
 from hfcore.errors import MetricInputError
-from hfcore.schema import INSIDE_DTYPES, build_results
+from hfcore.results import INSIDE_DTYPES, build_results
 from hfcore.statistics.intervals import wilson
 from hfcore.study import Municipality, Publication, Study
 

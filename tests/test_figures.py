@@ -13,7 +13,7 @@ from PIL import Image
 
 from hfcore import figures
 from hfcore.figures.drawing import PALETTE, spread
-from hfcore.schema import build_results
+from hfcore.results import build_results
 from hfcore.study import Municipality, Study
 
 matplotlib.use("Agg")

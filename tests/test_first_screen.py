@@ -8,7 +8,7 @@ import pytest
 from test_wording import PLACE, STUDY, effect, grade, incidence, participants, rows
 
 from hfcore.pages import first_screen, together
-from hfcore.schema import build_results
+from hfcore.results import build_results
 
 NB = "\u00a0"
 

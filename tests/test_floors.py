@@ -15,7 +15,7 @@ HOUSE = Path(hfcore.__file__).parent
 # From the ground up. A folder is one room; rooms in one row do not import each other.
 FLOORS = (
     ("__init__", "errors"),
-    ("study", "schema", "ids"),
+    ("study", "schema", "results", "ids"),
     ("definition", "identity"),
     ("store",),
     ("journal", "statistics"),

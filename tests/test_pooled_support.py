@@ -8,7 +8,7 @@ import pytest
 
 from hfcore.errors import MetricInputError
 from hfcore.metrics.pooled_support import pooled_support_effect
-from hfcore.schema import build_results
+from hfcore.results import build_results
 from tests.support_cases import study
 
 

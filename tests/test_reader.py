@@ -17,7 +17,7 @@ from hfcore import store
 from hfcore.disclosure import protect
 from hfcore.pages import rendering, site
 from hfcore.pages.site import State
-from hfcore.schema import build_results
+from hfcore.results import build_results
 
 pytestmark = pytest.mark.browser
 

@@ -19,7 +19,7 @@ from hfcore.disclosure import protect
 from hfcore.pages import dictionary, rendering, site
 from hfcore.pages.glossary_links import link_words
 from hfcore.pages.site import State
-from hfcore.schema import build_results
+from hfcore.results import build_results
 
 BOTH = frozenset({"sv", "en"})
 MADE = date(2026, 11, 23)

@@ -8,7 +8,8 @@ import pytest
 
 from hfcore import store
 from hfcore.errors import MetricInputError, TableAbsentError, UsageError
-from hfcore.schema import DTYPES, TABLES, build_results, empty_table
+from hfcore.results import build_results
+from hfcore.schema import DTYPES, TABLES, empty_table
 from tests.test_definition import GOOD
 
 

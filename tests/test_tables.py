@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hfcore.pages.tables import show
-from hfcore.schema import build_results
+from hfcore.results import build_results
 
 
 def shares():

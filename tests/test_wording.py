@@ -25,7 +25,7 @@ from hfcore.pages.formats import (
     subgroup_label,
 )
 from hfcore.pages.texts import LANGUAGES, all_texts, has_text, text
-from hfcore.schema import METRICS, STATUSES, build_results
+from hfcore.results import METRICS, STATUSES, build_results
 from hfcore.study import DEFAULT_CAUSES, Municipality, Study
 
 NB = "\u00a0"

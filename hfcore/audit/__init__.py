@@ -26,7 +26,7 @@ from hfcore.audit.releases import Release
 from hfcore.disclosure.protection import KIND_OF
 from hfcore.disclosure.publication_rules import TEXTS
 from hfcore.errors import TableAbsentError
-from hfcore.schema import INSIDE_DTYPES
+from hfcore.results import INSIDE_DTYPES
 from hfcore.study import Publication, Study
 
 COLUMNS = ["attack", "rule", "where", "found"]

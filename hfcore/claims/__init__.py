@@ -16,7 +16,7 @@ from hfcore.claims import periods, rates, shares, sums
 from hfcore.claims.counterparts import compare_with_results
 from hfcore.claims.reading import COLUMNS, read_claims
 from hfcore.claims.values import Check, Claim, build_claims
-from hfcore.schema import build_results, require_columns
+from hfcore.results import build_results, require_columns
 
 __all__ = [
     "check_claims",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.claims.values import Claim, build_claims
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 
 ALL = "all"
 KEYS = ["metric", "variant", "group", "subgroup", "cause", "month"]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from hfcore.disclosure import breakdowns, curve_steps, publication_rules
 from hfcore.disclosure.protection import KIND_OF, close_rows, open_rows, withhold
-from hfcore.schema import check_results
+from hfcore.results import check_results
 from hfcore.study import Publication, Study
 
 Rule = Callable[[pd.DataFrame, Publication], pd.DataFrame]

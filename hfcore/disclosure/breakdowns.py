@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.disclosure.protection import PARTITIONS, SHOWN, is_kind, withhold
-from hfcore.schema import OWNER_COLUMNS
+from hfcore.results import OWNER_COLUMNS
 from hfcore.study import Publication
 
 TRANSITION = "transition="

@@ -7,7 +7,7 @@ import pandas as pd
 
 from hfcore.disclosure.cell_key import add_noise
 from hfcore.disclosure.protection import is_kind, mark, round_to, withhold
-from hfcore.schema import OWNER_COLUMNS
+from hfcore.results import OWNER_COLUMNS
 from hfcore.statistics.intervals import wilson
 from hfcore.study import Publication
 

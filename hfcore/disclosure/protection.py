@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hfcore.schema import OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
+from hfcore.results import OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
 
 KINDS = {
     "count": (

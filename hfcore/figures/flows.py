@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from hfcore.figures.drawing import GREY, INK, PALETTE, new_axes, styled, title
 from hfcore.pages.formats import label, number
 from hfcore.pages.texts import text
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 
 GAP = 0.03
 _LEFT, _RIGHT, _BAR = 0.0, 1.0, 0.02

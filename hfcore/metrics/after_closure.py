@@ -10,7 +10,7 @@ import pandas as pd
 
 from hfcore.metrics.contributions import count_rows, entered, has_stay
 from hfcore.metrics.paid_months import PaidMonths, any_paid, first_gap, first_return, paid_months
-from hfcore.schema import build_results, require_columns
+from hfcore.results import build_results, require_columns
 from hfcore.statistics import intervals
 from hfcore.statistics.states import UNKNOWN, occupation
 from hfcore.study import Study

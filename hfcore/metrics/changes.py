@@ -13,7 +13,7 @@ import pandas as pd
 
 from hfcore.cohort import has_left
 from hfcore.metrics.covariates import covariate_matrix
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 from hfcore.statistics.regression import Contrast, adjusted_difference, welch
 from hfcore.study import Definitions, Municipality, Study, month_number
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hfcore.errors import MetricInputError
 from hfcore.metrics.covariates import covariate_matrix
-from hfcore.schema import build_results, require_columns
+from hfcore.results import build_results, require_columns
 from hfcore.statistics.balancing import (
     effective_sample_size,
     entropy_weights,

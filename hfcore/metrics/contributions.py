@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 from hfcore.statistics import intervals
 
 Cells = Mapping[str, Sequence]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 
 _DEPENDENT = 1e-9
 

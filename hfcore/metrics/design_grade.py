@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from hfcore.errors import MetricInputError
-from hfcore.schema import GROUPS, build_results, require_columns
+from hfcore.results import build_results, require_columns
+from hfcore.schema import GROUPS
 from hfcore.statistics.balancing import balance_limit
 from hfcore.study import Study
 

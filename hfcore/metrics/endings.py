@@ -12,7 +12,8 @@ import pandas as pd
 from hfcore.cohort import assign_cause
 from hfcore.metrics.bands import band_labels, banded
 from hfcore.metrics.contributions import count_rows, distribution_rows, entered, mean_rows
-from hfcore.schema import CLOSURE_REASONS, build_results, join_results, require_columns
+from hfcore.results import build_results, join_results, require_columns
+from hfcore.schema import CLOSURE_REASONS
 from hfcore.study import Study
 
 _NEEDED = ("closure_reason", "closure_assessment", "is_closed", "record_key")

@@ -16,7 +16,8 @@ from hfcore.metrics.contributions import (
     has_stay,
     mean_rows,
 )
-from hfcore.schema import GROUPS, build_results, join_results, require_columns
+from hfcore.results import build_results, join_results, require_columns
+from hfcore.schema import GROUPS
 from hfcore.study import Study
 
 STEPS = (

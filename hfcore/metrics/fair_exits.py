@@ -9,7 +9,8 @@ from hfcore.errors import MetricInputError
 from hfcore.metrics.comparison import build_comparison
 from hfcore.metrics.paid_months import paid_months
 from hfcore.metrics.spells import spells_of, timed_exits
-from hfcore.schema import GROUPS, build_results, require_columns
+from hfcore.results import build_results, require_columns
+from hfcore.schema import GROUPS
 from hfcore.statistics import intervals
 from hfcore.statistics.states import UNKNOWN, Occupation, occupation
 from hfcore.study import Study

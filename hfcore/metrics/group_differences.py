@@ -11,7 +11,8 @@ from hfcore.metrics.contributions import entered
 from hfcore.metrics.covariates import covariate_matrix
 from hfcore.metrics.curves import coded, counted, difference_rows, incidence_rows
 from hfcore.metrics.subgroups import gated, label_groups, start_values
-from hfcore.schema import GROUPS, build_results
+from hfcore.results import build_results
+from hfcore.schema import GROUPS
 from hfcore.statistics import event_times, group_comparison
 from hfcore.statistics.subdistribution import fine_gray
 from hfcore.study import Study

@@ -14,7 +14,7 @@ import pandas as pd
 
 from hfcore.cohort import support_panel
 from hfcore.errors import MetricInputError
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 from hfcore.study import Municipality, Study, month_number
 
 _NEEDED = ("household_id", "group", "start_month", "support_since", "applicant_birth_year")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 from hfcore.study import Study, month_number
 
 _COHORT = ("household_id", "group", "municipality", "start_month", "record_key")

@@ -17,7 +17,8 @@ from hfcore.metrics.clustered_shares import (
     shares_and_differences,
 )
 from hfcore.metrics.contributions import count_rows
-from hfcore.schema import GROUPS, build_results, join_results, require_columns
+from hfcore.results import build_results, join_results, require_columns
+from hfcore.schema import GROUPS
 from hfcore.study import Study
 
 _COHORT = (

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.errors import MetricInputError
-from hfcore.schema import build_results, require_columns
+from hfcore.results import build_results, require_columns
 from hfcore.statistics import event_times, intervals
 from hfcore.statistics.pooling import pool_shares, worth_of
 

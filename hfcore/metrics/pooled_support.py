@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from hfcore.metrics.changes import WINDOWS
-from hfcore.schema import build_results, require_columns
+from hfcore.results import build_results, require_columns
 from hfcore.statistics.pooling import pool_effects
 from hfcore.study import Study
 

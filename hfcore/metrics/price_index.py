@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.errors import UsageError
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 from hfcore.study import month_number
 
 FILE = Path(__file__).with_name("price_index.csv")

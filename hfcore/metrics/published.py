@@ -12,7 +12,7 @@ from hfcore.claims.counterparts import SOURCES
 from hfcore.cohort import build_cohort, support_panel
 from hfcore.errors import TableAbsentError
 from hfcore.metrics import planning, resources, support, trajectories
-from hfcore.schema import build_results, join_results
+from hfcore.results import build_results, join_results
 from hfcore.store import Tables
 
 FILE = "published_figures.csv"

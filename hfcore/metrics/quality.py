@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 
 
 def rows_read(ingest: Mapping[str, Any], municipality: str) -> pd.DataFrame:

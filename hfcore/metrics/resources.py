@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hfcore.schema import TABLES, build_results, require_columns
+from hfcore.results import build_results, require_columns
+from hfcore.schema import TABLES
 
 GROUP_OF_TEAM = {"intervention": "participant", "comparison": "comparison"}
 CATEGORIES = TABLES["worktime"].columns["category"].codes

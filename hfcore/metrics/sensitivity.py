@@ -24,7 +24,7 @@ from hfcore.metrics.alternatives import (
 )
 from hfcore.metrics.changes import PLACEBO_WINDOWS, WINDOWS, contrast_row, without_departed
 from hfcore.metrics.price_index import known_in_fixed_prices
-from hfcore.schema import build_results
+from hfcore.results import build_results
 from hfcore.statistics.unmeasured import e_value_of_difference, tipping_gamma
 from hfcore.study import Study
 

@@ -18,7 +18,8 @@ from hfcore.metrics.after_closure import (
 from hfcore.metrics.contributions import add_share, count_rows
 from hfcore.metrics.curves import difference_rows, incidence_rows
 from hfcore.metrics.paid_months import PaidMonths, first_gap, first_return, paid_months
-from hfcore.schema import GROUPS, build_results, join_results, require_columns
+from hfcore.results import build_results, join_results, require_columns
+from hfcore.schema import GROUPS
 from hfcore.study import Study
 
 __all__ = [

@@ -9,7 +9,7 @@ from hfcore.cohort import assign_cause
 from hfcore.metrics.bands import band_labels, banded
 from hfcore.metrics.contributions import entered
 from hfcore.metrics.curves import incidence_rows
-from hfcore.schema import build_results, require_columns
+from hfcore.results import build_results, require_columns
 from hfcore.statistics import intervals
 from hfcore.study import Study
 

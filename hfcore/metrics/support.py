@@ -22,7 +22,8 @@ from hfcore.metrics.changes import (
     window_change,
     without_departed,
 )
-from hfcore.schema import GROUPS, build_results, require_columns
+from hfcore.results import build_results, require_columns
+from hfcore.schema import GROUPS
 from hfcore.study import Study
 
 PANEL_MONTHS = range(-24, 25)

@@ -30,7 +30,7 @@ from hfcore.metrics.entry import (
     queue_wait,
     support_duration,
 )
-from hfcore.schema import build_results, join_results, require_columns
+from hfcore.results import build_results, join_results, require_columns
 from hfcore.statistics import event_times, intervals
 from hfcore.statistics.event_times import EventCounts
 from hfcore.study import Study

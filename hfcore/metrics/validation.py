@@ -21,7 +21,7 @@ from hfcore.metrics.validation_data import (
     training_programme,
     transplants,
 )
-from hfcore.schema import build_results
+from hfcore.results import build_results
 from hfcore.statistics.event_times import EventCounts, aalen_johansen, at_times, count_events
 from hfcore.statistics.intervals import log_log
 from hfcore.statistics.regression import Contrast, adjusted_difference, robust_coefficient, welch

@@ -9,7 +9,12 @@ from hfcore.disclosure.protection import KIND_OF
 from hfcore.journal import write_text
 from hfcore.pages import rendering
 from hfcore.pages.texts import all_texts, text
-from hfcore.schema import METRICS, OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
+from hfcore.results import (
+    METRICS,
+    OWNER_COLUMNS,
+    PROTECTED_DTYPES,
+    RESULT_DTYPES,
+)
 from hfcore.study import Study
 
 # Raised when a column comes to mean something else.

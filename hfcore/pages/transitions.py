@@ -7,7 +7,7 @@ import pandas as pd
 from hfcore.pages.formats import label, quantity
 from hfcore.pages.tables import Table
 from hfcore.pages.texts import text
-from hfcore.schema import require_columns
+from hfcore.results import require_columns
 
 
 def show_transitions(rows: pd.DataFrame, caption: str, language: str = "sv") -> Table:

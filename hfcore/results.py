@@ -1,0 +1,164 @@
+"""The frame that every figure comes from: one row a figure, its columns, types and words."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hfcore.errors import MetricInputError
+
+RESULT_DTYPES = {
+    "metric": "str",
+    "variant": "str",
+    "group": "str",
+    "subgroup": "str",
+    "cause": "str",
+    "month": "Int64",
+    "estimate": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "n": "Int64",
+    "n_events": "Int64",
+    "n_at_risk": "Int64",
+    "unit": "str",
+    "method": "str",
+    "status": "str",
+}
+INSIDE_DTYPES = {
+    "key_n": "float64",
+    "key_events": "float64",
+    "key_at_risk": "float64",
+    "largest": "float64",
+    "second_largest": "float64",
+    "sum_absolute": "float64",
+    "n_negative": "Int64",
+    "df": "float64",
+}
+PROTECTED_DTYPES = {"protection": "str", "base": "str"}
+OWNER_COLUMNS = ("study", "municipality", "notebook")
+
+UNITS = ("share", "months", "sek", "sek_per_month", "count", "hours", "ratio")
+STATUSES = ("ok", "too_few", "not_available")
+RESULT_GROUPS = ("participant", "control", "comparison", "difference", "")
+METRICS = (
+    "households",
+    "women",
+    "men",
+    "children",
+    "flow",
+    "support_duration_at_start",
+    "support_duration_band",
+    "queue_wait",
+    "participation_mean",
+    "closure_share_naive",
+    "closure_share_entered",
+    "closure_time_naive",
+    "closure_reason",
+    "closures_per_quarter",
+    "cumulative_incidence",
+    "still_in_intervention",
+    "months_lost",
+    "restricted_mean",
+    "incidence_difference",
+    "exit_from_support",
+    "reactivation",
+    "support_mean",
+    "support_difference_naive",
+    "support_effect",
+    "support_effect_sensitivity",
+    "balance",
+    "variance_ratio",
+    "effective_sample_size",
+    "pretrend",
+    "design_grade",
+    "detectable_difference",
+    "plan_changed",
+    "plan_unchanged",
+    "plan_changed_difference",
+    "plan_closer_to_work",
+    "cost",
+    "cost_per_household",
+    "cost_per_exit",
+    "saving_gross",
+    "saving_net",
+    "break_even_share",
+    "break_even_months",
+    "caseload",
+    "worktime_share",
+    "eligible",
+    "queue_length",
+    "unmet_need",
+    "followup_on_time",
+    "contact_mix",
+    "coordinated_plan",
+    "survey_response",
+    "survey_answer",
+    "fidelity_rating",
+    "claim_check",
+)
+_DEFAULTS = {
+    "variant": "default",
+    "group": "",
+    "subgroup": "",
+    "cause": "",
+    "method": "",
+    "status": "ok",
+}
+
+
+def build_results(rows: pd.DataFrame, **constants: str) -> pd.DataFrame:
+    """Bring rows into the shape of results: every column, in order, typed; the rest defaults.
+
+    ``constants`` fill whole columns (``metric="flow", unit="count"``). Months, counts and
+    estimates that are not given are null; texts that are not given are empty, the variant is
+    ``default`` and the status ``ok``.
+
+    Raises MetricInputError for a column, metric, unit, group or status that results do not have.
+
+    >>> frame = pd.DataFrame({"group": ["control"], "estimate": [3.0], "n": [3]})
+    >>> build_results(frame, metric="households", unit="count")[["metric", "n", "status"]]
+           metric  n status
+    0  households  3     ok
+    """
+    dtypes = RESULT_DTYPES | INSIDE_DTYPES
+    unknown = sorted((set(rows.columns) | set(constants)) - set(dtypes))
+    if unknown:
+        raise MetricInputError(f"Results have no column {', '.join(unknown)}.")
+    filled = rows.assign(**constants)
+    for column, default in _DEFAULTS.items():
+        if column not in filled:
+            filled = filled.assign(**{column: default})
+    results = filled.reindex(columns=list(dtypes)).astype(dtypes).reset_index(drop=True)
+    check_results(results)
+    return results
+
+
+def check_results(results: pd.DataFrame) -> None:
+    """Raise MetricInputError, naming the words that the contract of results does not know."""
+    allowed = {"metric": METRICS, "unit": UNITS, "status": STATUSES, "group": RESULT_GROUPS}
+    for column, words in allowed.items():
+        unknown = sorted(set(results[column].dropna()) - set(words))
+        if unknown or results[column].isna().any():
+            raise MetricInputError(
+                f"Results cannot have {column} {', '.join(unknown) or 'empty'}; "
+                f"allowed: {', '.join(word for word in words if word)}."
+            )
+
+
+def join_results(*parts: pd.DataFrame) -> pd.DataFrame:
+    """Several result frames as one, rows in the order given."""
+    frames = [part for part in parts if len(part)] or list(parts[:1])
+    return pd.concat(frames, ignore_index=True)
+
+
+def require_columns(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
+    """Raise MetricInputError where a frame lacks columns that a metric needs.
+
+    >>> require_columns(pd.DataFrame({"a": [1]}), ("a", "b"), "cohort")
+    Traceback (most recent call last):
+    hfcore.errors.MetricInputError: cohort lacks the column b; it has: a.
+    """
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise MetricInputError(
+            f"{what} lacks the column {', '.join(missing)}; it has: {', '.join(frame.columns)}."
+        )
