@@ -7,7 +7,6 @@ so that a run that is killed leaves the earlier tables whole.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -29,7 +28,7 @@ from hfcore.data_in.parts import Shelf, fingerprint, hashes_of, seal_of
 from hfcore.data_in.rules import most_important_first, problem
 from hfcore.errors import KeyMissingError, Problem
 from hfcore.identity import Key, read_key
-from hfcore.journal import study_lock
+from hfcore.journal import study_lock, write_text
 from hfcore.schema import MOVE_TABLES, TABLES
 from hfcore.store import (
     load_study,
@@ -233,7 +232,7 @@ def _commit(folder: Path, study: Study, done: list[Intake]) -> None:
             elif place.is_dir():
                 shutil.rmtree(place)
     for table, rows in quarantine.items():
-        _write_text(folder / "quarantine" / f"{table}.csv", rows.to_csv(index=False))
+        write_text(folder / "quarantine" / f"{table}.csv", rows.to_csv(index=False))
     shutil.rmtree(folder / STAGE, ignore_errors=True)
 
 
@@ -255,11 +254,4 @@ def _quarantine_tables(folder: Path, study: Study, done: list[Intake]) -> dict[s
 
 def _write_account(folder: Path, account: dict) -> None:
     if account:
-        _write_text(folder / ACCOUNT, json.dumps(account, ensure_ascii=False, indent=1) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    half.write_text(text, encoding="utf-8", newline="\n")
-    half.replace(path)
+        write_text(folder / ACCOUNT, json.dumps(account, ensure_ascii=False, indent=1) + "\n")

@@ -20,6 +20,7 @@ from hfcore.data_in.cleaning import Cleaned
 from hfcore.data_in.reading import stopped_rows
 from hfcore.errors import Problem
 from hfcore.identity import Key
+from hfcore.journal import write_text
 from hfcore.schema import DTYPES, TABLES
 from hfcore.store import file_hash
 from hfcore.study import Source, Study
@@ -90,8 +91,7 @@ class Shelf:
             "stopped": part.stopped.to_dict("records"),
             "problems": [asdict(each) for each in part.problems],
         }
-        half.write_text(json.dumps(told), encoding="utf-8")
-        half.replace(self.folder / f"{name}.json")
+        write_text(self.folder / f"{name}.json", json.dumps(told))
 
     def clear(self) -> None:
         """Take away the parts that this run did not use."""
