@@ -24,7 +24,7 @@ def alt_text(
     the lowest and highest figure and what is told of all. ``names`` are those of municipalities
     by code.
 
-    >>> from hfcore.schema import build_results
+    >>> from hfcore.results import build_results
     >>> rows = build_results(pd.DataFrame({"group": ["participant", "control"], "month": [6, 6],
     ...     "estimate": [0.57, 0.39]}), metric="plan_changed", unit="share")
     >>> alt_text(rows, "en")

@@ -133,7 +133,7 @@ def show(
 
     Examples
     --------
-    >>> from hfcore.schema import build_results
+    >>> from hfcore.results import build_results
     >>> rows = build_results(pd.DataFrame({"group": ["participant", "control"],
     ...     "estimate": [0.57, 0.39], "n": [121, 363]}), metric="plan_changed", unit="share")
     >>> show(rows, "Plans", "en")

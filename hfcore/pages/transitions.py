@@ -19,7 +19,7 @@ def show_transitions(rows: pd.DataFrame, caption: str, language: str = "sv") -> 
 
     Examples
     --------
-    >>> from hfcore.schema import build_results
+    >>> from hfcore.results import build_results
     >>> rows = build_results(pd.DataFrame({"estimate": [4.0, 2.0, 1.0], "subgroup": [
     ...     "transition=studies>studies", "transition=studies>none", "transition=none>none"]}),
     ...     metric="flow", unit="count")
