@@ -226,6 +226,24 @@ def test_exact_counts_give_the_five_who_moved():
     assert any(code == "1290" and "follow exactly" in told for code, told in found)
 
 
+def test_groups_and_all_households_are_held_together():
+    # 84–90 women and 2–8 men are 95–101 households: there cannot be fewer than five men.
+    groups = pd.DataFrame({"subgroup": ["sex=woman", "sex=man"], "n": [87, 5], "month": 0})
+    rows_ = pd.concat(
+        [
+            build_results(
+                pd.DataFrame({"estimate": [98.0]}),
+                metric="households",
+                unit="count",
+                group="participant",
+            ),
+            build_results(groups, metric="cumulative_incidence", unit="share", group="participant"),
+        ]
+    )
+    known = reconstruction.reach(reconstruction.counts_of(rows_, Publication()))
+    assert known[["low", "high", "alone"]].to_numpy().tolist() == [[5, 8, 7]]
+
+
 def test_noise_leaves_the_small_cells_open():
     known = reconstruction.reach(reconstruction.counts_of(closed([25, 3, 67], 95), Publication()))
     assert (known["high"] - known["low"] >= 5).all()

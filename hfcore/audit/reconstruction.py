@@ -32,6 +32,7 @@ def counts_of(rows: pd.DataFrame, publication: Publication) -> Counts:
     counts = Counts()
     _add_flows(counts, rows, publication)
     _add_partitions(counts, rows, publication)
+    _add_groups(counts, rows, publication)
     _add_definitions(counts, rows)
     return counts
 
@@ -65,6 +66,21 @@ def _add_partitions(counts: Counts, rows: pd.DataFrame, publication: Publication
         first = together[0]
         is_complete = first["metric"] != "closure_share_entered"
         counts.tie(counts.names.get(_whole(first)), named, is_complete)
+
+
+def _add_groups(counts: Counts, rows: pd.DataFrame, publication: Publication) -> None:
+    """Groups of households by one trait, told as the n of their curves, are all of them."""
+    everybody = rows.loc[rows["metric"].eq("households")]
+    for group, shown in zip(everybody["group"], everybody["estimate"], strict=True):
+        counts.add(("households", group, ""), shown, publication)
+    is_curve = rows["metric"].eq("cumulative_incidence") & rows["variant"].eq("default")
+    parts = rows.loc[is_curve & rows["subgroup"].ne("") & rows["n"].notna()]
+    parts = parts.drop_duplicates(["group", "subgroup"])
+    trait = parts["subgroup"].str.replace(r"=.*", "", regex=True)
+    for (group, _), each in parts.groupby([parts["group"], trait], sort=False):
+        names = [("households", group, value) for value in each["subgroup"]]
+        places = [counts.add(*it, publication) for it in zip(names, each["n"], strict=True)]
+        counts.tie(counts.names.get(("households", group, "")), places)
 
 
 def _cell(row: Mapping, column: str) -> tuple:
