@@ -38,9 +38,10 @@ def test_what_failed_is_not_spoken_of():
     found = first_screen.answer(seen(), STUDY, "1293", "sv", [first_screen.SUPPORT])
     assert found.kind == "failed" and found.bar is None and not found.facts
     assert len(found.sentences) == 1
-    assert first_screen.answer(None, STUDY, "1293", "en") == first_screen.Answer(
-        "failed", "Could not be computed", ()
-    )
+    nothing = first_screen.answer(None, STUDY, "1293", "en", [first_screen.TRAJECTORIES])
+    assert nothing == first_screen.Answer("failed", "Could not be computed", ())
+    awaited = first_screen.answer(None, STUDY, "1293", "en")
+    assert awaited == first_screen.Answer("awaited", "No report yet", ())
 
 
 def test_too_few_is_drawn_without_a_claim():
@@ -87,8 +88,8 @@ def of_all(low, high, between, part, status="ok"):
 def test_the_municipalities_with_an_answer_are_named():
     frame = effects([(-3100, -900), (-3100, 900), (-3100, -900)], ("ok", "ok", "too_few"))
     assert together.seen_sentence(frame, NATION, "en") == (
-        "A difference in support is seen in 1 of 12 municipalities: By 0. In the others it cannot "
-        "be seen yet."
+        "A difference in support is seen in 1 of 3 municipalities: By 0. In the others it cannot "
+        "be seen yet. Without figures so far: 9 of 12 municipalities."
     )
 
 
@@ -103,8 +104,12 @@ def test_one_municipality_is_neither_compared_nor_one_of_others():
 
 @pytest.mark.parametrize(("count", "has_names"), [(6, True), (7, False)])
 def test_many_are_counted_and_none_is_said(count, has_names):
-    said = together.seen_sentence(effects([(-3100, -900)] * count), NATION, "sv")
-    assert f"{count} av 12 kommuner" in said and ("By 0" in said) == has_names
+    unseen = [(-3100, 900)] * 2
+    said = together.seen_sentence(effects([*[(-3100, -900)] * count, *unseen]), NATION, "sv")
+    assert f"{count} av {count + 2} kommuner" in said and ("By 0" in said) == has_names
+    assert f"{10 - count} av 12 kommuner" in said
+    everywhere = together.seen_sentence(effects([(-3100, -900)] * count), NATION, "sv")
+    assert "övriga" not in everywhere and ("By 0" in everywhere) == has_names
     assert together.seen_sentence(effects([(-1, 1)]), NATION, "sv").startswith("I ingen av")
 
 

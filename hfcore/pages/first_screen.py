@@ -20,7 +20,7 @@ from hfcore.pages.wording import (
 from hfcore.study import Study
 
 SUPPORT, TRAJECTORIES = "30_support_costs", "10_trajectories"
-KINDS = ("seen", "unseen", "failed")
+KINDS = ("seen", "unseen", "failed", "awaited")
 # The scale ends at a whole thousand beyond the range.
 _STEP, _ROOM = 1000, 1.1
 
@@ -82,7 +82,9 @@ def answer(
 
 
 def kind_of(protected: pd.DataFrame | None, missing: Sequence[str] = ()) -> str:
-    """Whether a difference in support is seen, not yet, or could not be computed."""
+    """Whether a difference is seen, not yet, could not be computed, or nobody asked so far."""
+    if protected is None and not missing:
+        return "awaited"
     if protected is None or SUPPORT in missing:
         return "failed"
     return "unseen" if verb_level(protected) == "unseen" else "seen"

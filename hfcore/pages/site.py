@@ -104,12 +104,14 @@ def _card(
     parts = ", ".join(rendering.part_name(each, language) for each in state.missing)
     made_on = day(state.made_on, language) if state.made_on else ""
     made = {"date": made_on} if made_on else {}
-    status = texts["of_date" if state.languages else "no_report"]
     answer = (
         first_screen.answer(rows, study, code, language, state.missing, reach)
         if is_told
         else _verdict(rows, state, language)
     )
+    status = texts["of_date" if state.languages else "no_report"]
+    if answer.kind == "awaited":
+        status = ""
     return {
         "name": study.municipality(code).name,
         "answer": answer,

@@ -55,11 +55,24 @@ def seen_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
     own = dict(iter(effects.groupby("municipality", sort=False)))
     places = [each for each in study.municipalities if each.code in own]
     seen = [each.name for each in places if verb_level(own[each.code]) != "unseen"]
-    words = {"count": len(seen), "all": len(study.municipalities)}
-    if not seen or len(seen) > MOST_NAMES:
-        return text("together", "seen_many" if seen else "seen_nowhere", language, **words)
-    key = "seen" if len(seen) < len(study.municipalities) else "seen_all"
-    return text("together", key, language, names=joined(seen, language), **words)
+    words = {"count": len(seen), "all": len(places)}
+    told = [
+        text("together", _seen_where(seen, places), language, **words, names=joined(seen, language))
+    ]
+    waiting, total = len(study.municipalities) - len(places), len(study.municipalities)
+    if waiting:
+        told.append(text("together", "waiting", language, waiting=waiting, total=total))
+    return " ".join(told)
+
+
+def _seen_where(seen: list, places: list) -> str:
+    """Which sentence fits: nowhere, in all, in some; by name where few."""
+    if not seen:
+        return "seen_nowhere"
+    is_all, is_many = len(seen) == len(places), len(seen) > MOST_NAMES
+    if is_all:
+        return "seen_everywhere" if is_many else "seen_all"
+    return "seen_many" if is_many else "seen"
 
 
 def pooled_effect_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:

@@ -196,29 +196,30 @@ def _states(run: Run, pages: set[tuple[str, str]]) -> dict[str, State]:
     """What there is of each municipality, from the pages and the journal."""
     from hfcore.pages.site import State
 
+    entries: dict[str, list[tuple[str, Entry]]] = {}
+    for key, entry in run.journal.entries.items():
+        code, _, rest = key.partition("/")
+        entries.setdefault(code, []).append((rest.partition("/")[0], entry))
     return {
         code: State(
-            languages=frozenset(language for place, language in pages if place == code),
-            made_on=_made_on(run, code),
-            missing=_missing(run, code),
+            languages=frozenset(each for each in LANGUAGES if (code, each) in pages),
+            made_on=_made_on(entries.get(code, [])),
+            missing=_missing(entries.get(code, [])),
         )
         for code in (*run.study.codes, store.ALL)
     }
 
 
-def _made_on(run: Run, code: str) -> date | None:
-    """The day of the last report of a municipality."""
-    prefixes = tuple(f"{code}/{notebook}/" for notebook in PUBLIC)
-    entries = run.journal.entries.items()
-    days = [entry.finished[:10] for key, entry in entries if key.startswith(prefixes)]
+def _made_on(entries: list[tuple[str, Entry]]) -> date | None:
+    """The day of the last report of a municipality, from its entries in the journal."""
+    days = [entry.finished[:10] for notebook, entry in entries if notebook in PUBLIC]
     return date.fromisoformat(max(days)) if days else None
 
 
-def _missing(run: Run, code: str) -> tuple[str, ...]:
+def _missing(entries: list[tuple[str, Entry]]) -> tuple[str, ...]:
     """The notebooks of a municipality that failed, be it themselves or when protected."""
-    keys = [key for key, entry in run.journal.entries.items() if entry.status == "failed"]
-    parts = [key.split("/")[1] for key in keys if key.startswith(f"{code}/")]
-    return tuple(sorted(set(parts) - set(PUBLIC)))
+    failed = {notebook for notebook, entry in entries if entry.status == "failed"}
+    return tuple(sorted(failed - set(PUBLIC)))
 
 
 def _swap(new: Path, target: Path, old: Path) -> None:
