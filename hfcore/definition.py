@@ -257,10 +257,26 @@ def _build_source(raw: Mapping, place: int, mistakes: list[str]) -> Source | Non
             f"{here}: {table} has no column {', '.join(unknown)}; it has: "
             f"{', '.join(TABLES[table].columns)}."
         )
-    settings = {key: _as_tuples(raw[key]) for key in raw if key not in ("columns", "files")}
+    own = ("columns", "files", "municipality")
+    settings = {key: _as_tuples(raw[key]) for key in raw if key not in own}
+    if "municipality" in raw:
+        settings["municipality"] = _build_shared(raw["municipality"], here, mistakes)
     if mistakes:
         return None
     return Source(files=tuple(files), columns=built, **settings)
+
+
+def _build_shared(raw: object, here: str, mistakes: list[str]) -> ColumnSource | None:
+    """The column of a shared file that says whose a row is."""
+    is_read = isinstance(raw, str | Mapping) and raw
+    built = _build_column(raw, f"{here}, municipality", mistakes) if is_read else None
+    if built is not None and built.header and not (built.format or built.value):
+        return built
+    mistakes.append(
+        f"{here}: municipality is the header of the column that names each row's municipality, "
+        "or a table with header and codes; without it each municipality has files of its own."
+    )
+    return None
 
 
 def _is_safe_pattern(pattern: object) -> bool:

@@ -130,7 +130,9 @@ class ColumnSource:
 class Source:
     """One group of raw files that fill one table, and how they are written.
 
-    ``files`` are patterns below the municipality's folder. ``format`` is csv or excel.
+    ``files`` are patterns below the municipality's folder or, where ``municipality`` says in which
+    column of a shared file each row's municipality stands, below the study's. ``format`` is csv
+    or excel.
     """
 
     table: str
@@ -143,6 +145,12 @@ class Source:
     sheet: str = ""
     nulls: tuple[str, ...] = ("", "-", "..", "saknas")
     options: Mapping[str, object] = field(default_factory=dict)
+    municipality: ColumnSource = ColumnSource()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether its files hold the rows of several municipalities."""
+        return bool(self.municipality.header)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, PLANS, STUDY, write_lines, 
 
 from hfcore.data_in import workbooks
 from hfcore.data_in.cleaning import Cleaned, clean_table
-from hfcore.data_in.intake import adapted
+from hfcore.data_in.intake import Given, adapted
 from hfcore.data_in.kolada import read_kolada
 from hfcore.data_in.reading import read_source
 from hfcore.data_in.suggest import suggest_source
@@ -232,7 +232,7 @@ def cleaned(path: Path, source: Source, study) -> Cleaned:
     """One file through the reader of its kind."""
     if "layout" not in source.options:
         return clean_table(read_source(path, source), source, study)
-    (text,), mapped, _ = adapted([path], [path.name], source, study)
+    (text,), mapped, _ = adapted([Given(path, path.name, "")], source, study)
     return clean_table(text, mapped, study)
 
 

@@ -7,7 +7,7 @@ or close a field, is set aside by its row number and never shifts its neighbours
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 MAX_LINES_A_RECORD = 50
+BLOCK_BYTES = 1 << 20
 CONTROL = "".join(map(chr, [*range(9), 11, 12, *range(14, 32), 127, 0xFFFE, 0xFFFF]))
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _TEXT = {pa.string(): pd.StringDtype(na_value=float("nan"))}
@@ -69,7 +70,7 @@ def split_records(
         return _split_plain(text, separator, skip, width)
     numbers, fields, ragged = [], [], []
     lines = _lines(text, None if rows is None else rows * MAX_LINES_A_RECORD)
-    for number, record in _walk(lines, separator, width):
+    for number, (record, _) in enumerate(walk_lines(lines, separator, width), start=1):
         if number <= skip:
             continue
         if rows is not None and number > rows:
@@ -93,16 +94,47 @@ def _split_plain(text: str, separator: str, skip: int, width: int) -> Records:
     body = text[ends[-1] if ends else 0 :]
     if len(ends) < skip or not body:
         return Records([], [], [], False)
+    table, ragged, blank = plain_columns(
+        body.encode("utf-8", "replace"), separator, dict.fromkeys(range(width), pa.string()), width
+    )
+    odd = [number + skip for number in (*ragged, *blank)]
+    numbers = pd.RangeIndex(skip + 1, skip + table.num_rows + len(odd) + 1).drop(odd)
+    return Records(numbers, [], odd[: len(ragged)], _has_control(text), table)
+
+
+def plain_columns(
+    raw: bytes, separator: str, types: Mapping[int, pa.DataType], width: int
+) -> tuple[pa.Table, list[int], list[int]]:
+    """Columns, by their places, of lines without quotation marks.
+
+    Lines with another number of fields than ``width`` are left out; the numbers (from 1) of those
+    with something in them come second, of the blank ones third.
+    """
+    if not raw.strip():
+        blank = range(1, len(raw.splitlines()) + 1)
+        schema = pa.schema([(str(place), kind) for place, kind in types.items()])
+        return schema.empty_table(), [], list(blank)
+    try:
+        return _plain_columns(raw, separator, types, width, BLOCK_BYTES)
+    except pa.ArrowInvalid:
+        # A line longer than a block, as only a file that is no table has.
+        return _plain_columns(raw, separator, types, width, len(raw) + 1)
+
+
+def _plain_columns(
+    raw: bytes, separator: str, types: Mapping[int, pa.DataType], width: int, block: int
+) -> tuple[pa.Table, list[int], list[int]]:
     ragged, blank = [], []
 
     def note(row: arrow_csv.InvalidRow) -> str:
-        (ragged if row.text.strip() else blank).append(row.number + skip)
+        (ragged if row.text.strip() else blank).append(row.number)
         return "skip"
 
     names = [str(place) for place in range(width)]
+    wanted = {names[place]: kind for place, kind in types.items()}
     table = arrow_csv.read_csv(
-        pa.BufferReader(body.encode("utf-8", "replace")),
-        read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False),
+        pa.BufferReader(raw),
+        read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block),
         parse_options=arrow_csv.ParseOptions(
             delimiter=separator,
             quote_char=False,
@@ -112,12 +144,10 @@ def _split_plain(text: str, separator: str, skip: int, width: int) -> Records:
             invalid_row_handler=note,
         ),
         convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            include_columns=list(wanted), column_types=wanted, strings_can_be_null=False
         ),
     )
-    total = table.num_rows + len(ragged) + len(blank)
-    numbers = pd.RangeIndex(skip + 1, skip + total + 1).drop([*ragged, *blank])
-    return Records(numbers, [], ragged, _has_control(text), table)
+    return table, ragged, blank
 
 
 def _lines(text: str, count: int | None) -> list[str]:
@@ -127,19 +157,17 @@ def _lines(text: str, count: int | None) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")[:count]
 
 
-def _walk(
+def walk_lines(
     lines: list[str], separator: str, width: int | None
-) -> Iterator[tuple[int, list[str] | None]]:
-    """Number and fields of each record; None for one whose quotation marks do not fit."""
-    at = number = 0
+) -> Iterator[tuple[list[str] | None, int]]:
+    """Fields of each record and how many lines it takes; None where quotation marks do not fit."""
+    at = 0
     while at < len(lines):
-        number += 1
         if '"' not in lines[at]:
-            yield number, lines[at].split(separator)
-            at += 1
-            continue
-        record, used = _quoted(lines, at, separator, width)
-        yield number, record
+            record, used = lines[at].split(separator), 1
+        else:
+            record, used = _quoted(lines, at, separator, width)
+        yield record, used
         at += used
 
 

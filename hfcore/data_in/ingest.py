@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -21,11 +21,12 @@ import pandas as pd
 from hfcore.data_in import moves
 from hfcore.data_in.account import ACCOUNT, build_account, forget_states, read_account
 from hfcore.data_in.aliases import read_aliases
-from hfcore.data_in.budget import MEMORY, bytes_needed, workers_within
-from hfcore.data_in.intake import QUARANTINE_COLUMNS, Intake, take_in
+from hfcore.data_in.budget import MEMORY, bytes_needed, room_within, workers_within
+from hfcore.data_in.intake import QUARANTINE_COLUMNS, Given, Intake, take_in
 from hfcore.data_in.mapping import check_mapping
 from hfcore.data_in.parts import Shelf, fingerprint, hashes_of, seal_of
 from hfcore.data_in.rules import most_important_first, problem
+from hfcore.data_in.shared import Shared
 from hfcore.errors import KeyMissingError, Problem
 from hfcore.identity import Key, read_key
 from hfcore.journal import study_lock, write_text
@@ -40,7 +41,7 @@ from hfcore.store import (
 )
 from hfcore.study import Municipality, Study
 
-STAGE, PARTS = ".staged", "parts"
+STAGE, PARTS, SHARED = ".staged", "parts", "shared"
 COUNT_COLUMNS = ("table", "municipality", "files", "read", "kept", "quarantined")
 
 
@@ -88,19 +89,22 @@ def ingest_study(
         _check_fingerprint(before, key, study)
         aliases, problems = read_aliases(raw_folder(study_name), study.cutoff)
         hashes = {each.code: hashes_of(raw_folder(study_name) / each.code) for each in chosen}
-        states = {each.code: _state(study, each, key, aliases, hashes) for each in chosen}
+        codes, known = [each.code for each in chosen], folder / PARTS / SHARED if write else None
+        shared = Shared(study, codes, room_within(memory, workers), known)
+        problems += shared.problems
+        states = {each.code: _state(study, each, key, aliases, hashes, shared) for each in chosen}
         work = partial(_work, study=study, key=key, aliases=aliases, hashes=hashes, write=write)
-        changed = [each for each in chosen if not _is_done(before, each.code, states, folder)]
-        needs = {each.code: _need(hashes[each.code]) for each in changed}
-        workers = workers_within(memory, needs, workers)
+        changed = [code for code in codes if not _is_done(before, code, states, folder)]
+        needs = {code: _need(hashes[code], shared.sizes(code)) for code in changed}
+        workers = workers_within(memory - shared.held, needs, workers)
         if write:
             shutil.rmtree(folder / STAGE, ignore_errors=True)
-        done = _each(work, changed, workers)
+        done = _each(work, shared.batches(changed), workers)
         if key.is_simulated:
             problems.append(problem("W-IDENTITY", "study.toml"))
         if write and done:
-            _write_account(folder, forget_states(before, [each.code for each in changed]))
-            _commit(folder, study, done)
+            _write_account(folder, forget_states(before, changed))
+            _commit(folder, study, done, shared.quarantine())
         if write:
             problems += moves.settle_moves(study)
             before = _without_rules(before, moves.RULES)
@@ -131,10 +135,12 @@ def _state(
     key: Key,
     aliases: dict,
     hashes: dict[str, dict[Path, str]],
+    shared: Shared,
 ) -> str:
     """A fingerprint of all that a municipality's tables come from."""
     folder, own = raw_folder(study.name) / municipality.code, hashes[municipality.code]
     told = [(path.relative_to(folder).as_posix(), each) for path, each in own.items()]
+    told += shared.hashes(municipality.code)
     seal = seal_of(study, municipality.code, key, aliases)
     return fingerprint(seal, repr(municipality), repr(study.sources), repr(told))
 
@@ -149,30 +155,43 @@ def _is_done(before: dict, code: str, states: dict[str, str], folder: Path) -> b
     return is_same and bool(tables) and all(path.is_file() for path in kept)
 
 
-def _need(files: Iterable[Path]) -> int:
-    return bytes_needed({path.name: path.stat().st_size for path in files})
+def _need(files: Iterable[Path], pieces: Mapping[str, int]) -> int:
+    return bytes_needed({path.name: path.stat().st_size for path in files} | dict(pieces))
 
 
-def _each(work: partial, chosen: list[Municipality], workers: int) -> list[Intake]:
+def _each(work: partial, batches: Iterable[Mapping[str, dict]], workers: int) -> list[Intake]:
     """Take in each municipality, here and in as many processes more as there are more workers.
 
-    This process begins at once and from the end, while the others still start.
+    ``batches`` have the pieces of shared files of the municipalities that are taken in together.
     """
     _alone()
-    if workers <= 1 or len(chosen) <= 1:
-        return [work(each) for each in chosen]
-    context = get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(chosen)) - 1, context, initializer=_alone) as pool:
-        elsewhere = [pool.submit(work, each) for each in chosen]
-        here = {
-            place: work(chosen[place])
-            for place in reversed(range(len(chosen)))
-            if elsewhere[place].cancel()
-        }
-        return [
-            here[place] if place in here else future.result()
-            for place, future in enumerate(elsewhere)
-        ]
+    done: list[Intake] = []
+    with ExitStack() as stack:
+        pool = None
+        for batch in batches:
+            if workers > 1 and len(batch) > 1 and pool is None:
+                others = min(workers, len(batch)) - 1
+                made = ProcessPoolExecutor(others, get_context("spawn"), initializer=_alone)
+                pool = stack.enter_context(made)
+            done += _together(work, list(batch.items()), pool)
+    return done
+
+
+def _together(
+    work: partial, given: list[tuple[str, dict]], pool: ProcessPoolExecutor | None
+) -> list[Intake]:
+    """Take in some municipalities; this process begins from the end, while others still start."""
+    if pool is None:
+        return [work(*each) for each in given]
+    elsewhere = [pool.submit(work, *each) for each in given]
+    here = {
+        place: work(*given[place])
+        for place in reversed(range(len(given)))
+        if elsewhere[place].cancel()
+    }
+    return [
+        here[place] if place in here else future.result() for place, future in enumerate(elsewhere)
+    ]
 
 
 def _alone() -> None:
@@ -183,7 +202,8 @@ def _alone() -> None:
 
 
 def _work(
-    municipality: Municipality,
+    code: str,
+    pieces: Mapping[int, Sequence[Given]],
     study: Study,
     key: Key,
     aliases: dict,
@@ -191,11 +211,11 @@ def _work(
     write: bool,
 ) -> Intake:
     """Take in one municipality and put its tables on the stage; what returns has no rows."""
-    code = municipality.code
     seal = seal_of(study, code, key, aliases)
     folder = processed_folder(study.name) / PARTS / code
     shelf = Shelf(folder, seal, write, hashes[code])
-    intake = take_in(raw_folder(study.name) / code, study, municipality, key, aliases, shelf)
+    raw, own = raw_folder(study.name) / code, study.municipality(code)
+    intake = take_in(raw, study, own, key, aliases, shelf, pieces)
     if write:
         for name, rows in intake.tables.items():
             write_parquet(typed_table(rows, name), _staged(study.name, name, code))
@@ -220,9 +240,11 @@ def _without_rules(account: dict, rules: Sequence[str]) -> dict:
     return account | {"problems": kept} if account else {}
 
 
-def _commit(folder: Path, study: Study, done: list[Intake]) -> None:
-    """Move what stands on the stage to its place."""
-    quarantine = _quarantine_tables(folder, study, done)
+def _commit(
+    folder: Path, study: Study, done: list[Intake], nobodys: Mapping[str, pd.DataFrame]
+) -> None:
+    """Move what stands on the stage to its place; ``nobodys`` rows are no municipality's."""
+    quarantine = _quarantine_tables(folder, study, done, nobodys)
     for intake in done:
         for table in (name for name in TABLES if name not in MOVE_TABLES):
             place = table_folder(study.name, table, intake.municipality)
@@ -236,12 +258,15 @@ def _commit(folder: Path, study: Study, done: list[Intake]) -> None:
     shutil.rmtree(folder / STAGE, ignore_errors=True)
 
 
-def _quarantine_tables(folder: Path, study: Study, done: list[Intake]) -> dict[str, pd.DataFrame]:
-    again = {each.municipality for each in done}
+def _quarantine_tables(
+    folder: Path, study: Study, done: list[Intake], nobodys: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    again = {each.municipality for each in done} | {study.name}
     tables = {}
     for table in dict.fromkeys(source.table for source in study.sources):
         path = folder / "quarantine" / f"{table}.csv"
         parts = [each.quarantine[table] for each in done if table in each.quarantine]
+        parts += [nobodys[table]] if table in nobodys else []
         if path.is_file():
             old = pd.read_csv(path, dtype="str", keep_default_na=False).astype({"row": "int64"})
             others = ~old["file"].str.replace(r"/.*", "", regex=True).isin(again)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,17 +15,17 @@ from hfcore.data_in.aliases import follow_aliases
 from hfcore.data_in.cleaning import Cleaned, clean_table
 from hfcore.data_in.drop import PLACE
 from hfcore.data_in.filenames import told_name
+from hfcore.data_in.finding import find_files, unused_files
 from hfcore.data_in.joining import join_drop
 from hfcore.data_in.parts import Shelf
-from hfcore.data_in.reading import TextTable, read_source
-from hfcore.data_in.rules import harmless, problem
+from hfcore.data_in.reading import Piece, TextTable, read_source
+from hfcore.data_in.rules import problem
 from hfcore.errors import Problem, StudyError
 from hfcore.identity import Key, pseudonyms, record_keys, row_marks
 from hfcore.schema import TABLES, empty_table
 from hfcore.study import Municipality, Source, Study
 
 PURPOSE = {"household_id": "household", "person_id": "person", "worker_id": "worker"}
-NEEDED_TABLES = ("households", "persons", "payments")
 LAYOUTS = {"monthly": monthly, "lifecare": lifecare}
 QUARANTINE_COLUMNS = ("file", "sheet", "row", "column", "rule")
 
@@ -53,9 +53,15 @@ def take_in(
     key: Key,
     aliases: Mapping[str, str],
     shelf: Shelf,
+    pieces: Mapping[int, Sequence[Given]],
 ) -> Intake:
-    """Read, check and join all files of one municipality; ``shelf`` has those read before."""
-    cleaned, files, problems = _clean_files(folder, study, municipality, key, aliases, shelf)
+    """Read, check and join all files of one municipality; ``shelf`` has those read before.
+
+    ``pieces`` has its pieces of shared files, by the place of their source in the study.
+    """
+    cleaned, files, problems = _clean_files(
+        folder, study, municipality, key, aliases, shelf, pieces
+    )
     by_table: dict[str, list[Cleaned]] = {}
     for each in cleaned:
         by_table.setdefault(each.table, []).append(each)
@@ -79,6 +85,15 @@ def take_in(
     return Intake(municipality.code, tables, quarantine, found, files, counts)
 
 
+@dataclass(frozen=True)
+class Given:
+    """A raw file, or a piece of one that several municipalities share, and how it is told."""
+
+    raw: Path | Piece
+    name: str
+    sha256: str
+
+
 def _clean_files(
     folder: Path,
     study: Study,
@@ -86,37 +101,46 @@ def _clean_files(
     key: Key,
     aliases: Mapping[str, str],
     shelf: Shelf,
+    pieces: Mapping[int, Sequence[Given]],
 ) -> tuple[list[Cleaned], list[dict], list[Problem]]:
     cleaned, files, problems, used = [], [], [], set()
     heads: dict[str, str] = {}
     # Layouts come first: they say which household an adult's number stands for.
-    for source in sorted(study.sources, key=lambda each: "layout" not in each.options):
-        paths, refused = find_files(folder, source, study)
-        problems += [replace(each, municipality=municipality.code) for each in refused]
-        used |= set(paths)
+    places = sorted(enumerate(study.sources), key=lambda each: "layout" not in each[1].options)
+    for place, source in places:
+        given = pieces.get(place, ())
+        if source.is_shared and not given:
+            told = {"table": source.table, "municipality": municipality.code}
+            problems.append(problem("W-NO-ROWS", f"{municipality.code}/", **told))
+        if not source.is_shared:
+            paths, refused = find_files(folder, source, study)
+            problems += [replace(each, municipality=municipality.code) for each in refused]
+            used |= set(paths)
+            given = [
+                Given(path, told_name(folder, path, study.sources), shelf.hash_of(path))
+                for path in paths
+            ]
         if "layout" in source.options:
-            names = [told_name(folder, path, study.sources) for path in paths]
-            texts, mapped, found = adapted(paths, names, source, study)
+            texts, mapped, found = adapted(given, source, study)
             heads |= found
             typed = [clean_table(text, mapped, study, municipality.code) for text in texts]
             parts = [with_pseudonyms(each, key, municipality.code, aliases, {}) for each in typed]
         else:
             kept = shelf.sealed(heads)
             parts = [
-                _clean_file(path, folder, source, study, municipality, key, aliases, heads, kept)
-                for path in paths
+                _clean_file(each, source, study, municipality, key, aliases, heads, kept)
+                for each in given
             ]
         cleaned += parts
         files += [
-            _file_entry(part, municipality.code, shelf.hash_of(path))
-            for part, path in zip(parts, paths, strict=False)
+            _file_entry(part, municipality.code, each.sha256)
+            for part, each in zip(parts, given, strict=False)
         ]
-    return cleaned, files, problems + _unused(folder, used, study, municipality.code)
+    return cleaned, files, problems + unused_files(folder, used, study, municipality.code)
 
 
 def _clean_file(
-    path: Path,
-    folder: Path,
+    given: Given,
     source: Source,
     study: Study,
     municipality: Municipality,
@@ -126,11 +150,11 @@ def _clean_file(
     shelf: Shelf,
 ) -> Cleaned:
     """One cleaned file, from the shelf where it is unchanged."""
-    name = told_name(folder, path, study.sources)
-    kept_as = shelf.name(path, source, name)
+    kept_as = shelf.name(given.sha256, source, given.name)
     part = shelf.take(kept_as)
     if part is None:
-        typed = clean_table(read_source(path, source, name), source, study, municipality.code)
+        text = read_source(given.raw, source, given.name)
+        typed = clean_table(text, source, study, municipality.code)
         part = with_pseudonyms(typed, key, municipality.code, aliases, heads)
         shelf.put(kept_as, part)
     return part
@@ -148,7 +172,7 @@ def _file_entry(part: Cleaned, municipality: str, sha256: str) -> dict:
 
 
 def adapted(
-    paths: list[Path], names: list[str], source: Source, study: Study
+    given: Sequence[Given], source: Source, study: Study
 ) -> tuple[list[TextTable], Source, dict[str, str]]:
     """The files of a layout of its own as texts of a table, with their mapping.
 
@@ -159,38 +183,10 @@ def adapted(
         raise StudyError(
             f"sources: layout is one of {', '.join(LAYOUTS)}, and fills payments or persons."
         )
-    if not paths:
+    if not given:
         return [], source, {}
-    return layout.adapt(layout.read_files(paths, names, source), source, study)
-
-
-def find_files(folder: Path, source: Source, study: Study) -> tuple[list[Path], list[Problem]]:
-    """The files that a source's patterns name, in order, and those that may not be read."""
-    found, refused = set(), []
-    home = folder.resolve()
-    for pattern in source.files:
-        for path in folder.glob(pattern):
-            if path.is_dir():
-                continue
-            if path.is_symlink() or not path.is_file() or home not in path.resolve().parents:
-                name = told_name(folder, path, study.sources)
-                refused.append(problem("E-PATH", name, table=source.table))
-            else:
-                found.add(path)
-    if not found and not refused:
-        rule = "E-MISSING" if source.table in NEEDED_TABLES else "W-MISSING"
-        pattern = harmless(", ".join(source.files))
-        refused.append(problem(rule, f"{folder.name}/", pattern=pattern, table=source.table))
-    return sorted(found), refused
-
-
-def _unused(folder: Path, used: set[Path], study: Study, municipality: str) -> list[Problem]:
-    left = sorted(path for path in folder.rglob("*") if path.is_file() and path not in used)
-    return [
-        problem("W-UNUSED", told_name(folder, path, study.sources), municipality=municipality)
-        for path in left
-        if not path.name.startswith(".")
-    ]
+    raw, names = [each.raw for each in given], [each.name for each in given]
+    return layout.adapt(layout.read_files(raw, names, source), source, study)
 
 
 def with_pseudonyms(

@@ -54,6 +54,8 @@ def _wrong_settings(source: Source) -> list[str]:
     ):
         if value not in allowed:
             found.append(f"{name} is one of: {' or '.join(allowed)}.")
+    if source.is_shared and source.options.get("layout") == "lifecare":
+        found.append("municipality: an extract of Lifecare is one municipality's, not shared.")
     return found
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from hfcore.data_in.linking import as_texts, by_file, heads_of, with_households
-from hfcore.data_in.reading import TextTable, read_source
+from hfcore.data_in.reading import Piece, TextTable, read_source
 from hfcore.ids import normal_ids
 from hfcore.study import ColumnSource, Source, Study
 
@@ -51,23 +51,27 @@ SEXES = {"1": "man", "2": "woman"}
 
 def header_of(source: Source, field: str) -> str:
     """The header (or the place, where the file has none) of one field."""
-    name = str(source.options.get(field, FIELDS.get(field, "")))
+    return _placed(source, str(source.options.get(field, FIELDS.get(field, ""))))
+
+
+def _placed(source: Source, name: str) -> str:
     is_placed = source.options.get("header") == "none" and name in PUBLISHED
     return str(PUBLISHED.index(name) + 1) if is_placed else name
 
 
-def read_files(paths: list[Path], names: list[str], source: Source) -> list[TextTable]:
+def read_files(files: list[Path | Piece], names: list[str], source: Source) -> list[TextTable]:
     """The files as texts under the names of the fields."""
-    reading = _reading_source(source)
-    return [read_source(path, reading, name) for path, name in zip(paths, names, strict=True)]
+    reading = reading_source(source)
+    return [read_source(file, reading, name) for file, name in zip(files, names, strict=True)]
 
 
-def _reading_source(source: Source) -> Source:
+def reading_source(source: Source) -> Source:
     """The source that reads the file's own columns as texts."""
     fields = [*FIELDS, *(["obstacle"] if "obstacle" in source.options else [])]
     columns = {field: ColumnSource(header_of(source, field)) for field in fields}
     options = {key: source.options[key] for key in ("header",) if key in source.options}
-    return replace(source, columns=columns, options=options)
+    named = replace(source.municipality, header=_placed(source, source.municipality.header))
+    return replace(source, columns=columns, options=options, municipality=named)
 
 
 def adapt(
@@ -82,7 +86,7 @@ def adapt(
 
 def _units(texts: list[TextTable], source: Source, study: Study) -> pd.DataFrame:
     """One row a row of the files: its texts, the ids of its adults, its place."""
-    names = {column.header: field for field, column in _reading_source(source).columns.items()}
+    names = {column.header: field for field, column in reading_source(source).columns.items()}
     parts = [
         text.rows.rename(columns=names).assign(_file=place, _row=text.rows.index)
         for place, text in enumerate(texts)

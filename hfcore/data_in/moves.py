@@ -21,6 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from hfcore.data_in.membership import SAME_SHARE
 from hfcore.data_in.rules import problem
 from hfcore.errors import Problem
+from hfcore.schema import empty_table
 from hfcore.store import has_table, read_table, table_folder, write_table
 from hfcore.study import Municipality, Study
 
@@ -105,14 +106,18 @@ def _registrations(same: pd.DataFrame, study: Study) -> pd.DataFrame:
 def _payments_of(listed: pd.DataFrame, study: Study) -> pd.DataFrame:
     """What each municipality paid these households within its export, with their family."""
     parts = [
-        _inside(read_table(study.name, "payments", code), study.municipality(code)).merge(
+        _inside(_paid_by(study, code), study.municipality(code)).merge(
             rows[[*PLACE, "family"]], on="household_id"
         )
         for code, rows in listed.groupby("municipality")
-        if has_table(study.name, "payments", code)
     ]
-    columns = ["household_id", "month", "amount_sek", "municipality", "family"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _paid_by(study: Study, code: str) -> pd.DataFrame:
+    if not has_table(study.name, "payments", code):
+        return empty_table("payments")
+    return read_table(study.name, "payments", code)
 
 
 def _inside(payments: pd.DataFrame, municipality: Municipality) -> pd.DataFrame:
@@ -123,7 +128,7 @@ def _inside(payments: pd.DataFrame, municipality: Municipality) -> pd.DataFrame:
 def _ordered(listed: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
     """The registrations with the month ``seen`` first; in each family the one that counts first."""
     first_paid = payments.groupby(PLACE)["month"].min()
-    paid = pd.Series(pd.MultiIndex.from_frame(listed[PLACE]).map(first_paid), listed.index)
+    paid = first_paid.reindex(pd.MultiIndex.from_frame(listed[PLACE])).set_axis(listed.index)
     started = listed["started_on"].dt.to_period("M").dt.to_timestamp()
     seen = pd.concat([pd.to_datetime(paid), started], axis=1).min(axis=1)
     told = listed.assign(seen=seen, _control=listed["group"] == "control")
@@ -170,7 +175,9 @@ def _unknown_months(listed: pd.DataFrame, study: Study) -> pd.DataFrame:
             months = _months_there(other.seen, seen, here)
             inside = (months >= str(there.payments_from)) & (months <= str(there.payments_to))
             rows += [(other.family, month, np.nan) for month in months[~inside]]
-    return pd.DataFrame(rows, columns=["family", "month", "amount_sek"]).drop_duplicates()
+    months = pd.DataFrame(rows, columns=["family", "month", "amount_sek"]).drop_duplicates()
+    kinds = {"family": listed["family"].dtype, "month": "datetime64[s]", "amount_sek": "float64"}
+    return months.astype(kinds)
 
 
 def _months_there(

@@ -47,9 +47,9 @@ class Shelf:
         """The SHA-256 of a raw file."""
         return self.hashes.get(path) or file_hash(path)
 
-    def name(self, path: Path, source: Source, file: str) -> str:
-        """The fingerprint under which a file's part is kept."""
-        name = fingerprint(self.seal, self.hash_of(path), repr(source), file)
+    def name(self, sha256: str, source: Source, file: str) -> str:
+        """The fingerprint under which the part of a file with that hash is kept."""
+        name = fingerprint(self.seal, sha256, repr(source), file)
         self.used.add(name)
         return name
 
@@ -112,11 +112,11 @@ def _typed(rows: pd.DataFrame, table: str) -> pd.DataFrame:
 def seal_of(study: Study, municipality: str, key: Key, aliases: Mapping[str, str]) -> str:
     """A fingerprint of all that a cleaned file depends on beside its bytes and its mapping."""
     chosen = (study.name, study.cutoff, study.definitions.plans, sorted(aliases.items()))
-    return fingerprint(repr(chosen), municipality, key.fingerprint, _code())
+    return fingerprint(repr(chosen), municipality, key.fingerprint, code_seal())
 
 
 @cache
-def _code() -> str:
+def code_seal() -> str:
     """A fingerprint of the code that a cleaned file comes from."""
     here = Path(__file__).parent
     files = sorted(path for path in here.iterdir() if path.suffix in (".py", ".toml"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,15 +53,56 @@ class TextTable:
     problems: list[Problem]
 
 
-def read_source(path: Path, source: Source, name: str = "") -> TextTable:
-    """Read one raw file as texts; a file that cannot be read gives no rows and a problem."""
+@dataclass(frozen=True)
+class Piece:
+    """The records of one municipality in a file that several share, the header's lines first.
+
+    ``numbers`` are those of its records in the shared file. Of a workbook, which is read in one
+    go, ``table`` has the rows, and ``raw`` nothing. ``encoding`` is set where it is not the file's.
+    """
+
+    raw: bytes
+    numbers: np.ndarray
+    table: TextTable | None = None
+    encoding: str = ""
+
+    def read_as(self, source: Source, file: str) -> TextTable:
+        """The piece as texts, under the row numbers of the shared file."""
+        if self.table is not None:
+            return replace(self.table, file=file)
+        declared = self.encoding or source.encoding
+        found = _read_text(self.raw, replace(source, encoding=declared), file)
+        known = np.concatenate([[0], self.numbers])
+        problems = [
+            replace(each, rows=tuple(int(known[row]) for row in each.rows))
+            for each in found.problems
+            if each.rule != "W-HEADER-ROW"
+        ]
+        stopped = found.stopped.assign(row=known[found.stopped["row"].to_numpy(dtype="int64")])
+        rows = found.rows
+        if len(rows):
+            cells = [normal_header(each) for each in _cell_headers(source)]
+            is_mapped = [each in cells for each in rows]
+            rows = rows.loc[:, is_mapped].set_axis(pd.Index(known[rows.index], name="row"))
+        return TextTable(file, found.sheet, rows, {}, stopped, problems)
+
+
+def read_source(raw: Path | Piece, source: Source, name: str = "") -> TextTable:
+    """Read a raw file, or a piece of one, as texts.
+
+    What cannot be read gives no rows and a problem.
+    """
     if len(source.separator) != 1:
         raise StudyError("sources: separator is one character, such as ; or \\t.")
-    file = harmless(name or path.name)
+    file = harmless(name or raw.name)
     try:
+        if isinstance(raw, Piece):
+            return raw.read_as(source, file)
         if source.format == "excel":
-            return _read_excel(path, source, file)
-        return _read_delimited(path, source, file)
+            return _read_excel(raw, source, file)
+        if raw.stat().st_size > MAX_TEXT_BYTES:
+            raise RefusedFileError("E-SIZE")
+        return _read_text(raw.read_bytes(), source, file)
     except RefusedFileError as refused:
         found = problem(refused.rule, file, sheet=harmless(source.sheet), **refused.words)
         return TextTable(file, source.sheet, pd.DataFrame(), {}, stopped_rows(), [found])
@@ -79,9 +120,13 @@ def stopped_rows(rows: object = (), column: str = "", rule: str = "") -> pd.Data
 
 def mapped_headers(source: Source) -> list[str]:
     """The headers that a source's mapping and options name, each once."""
+    shared = [source.municipality.header] if source.is_shared else []
+    return list(dict.fromkeys([*_cell_headers(source), *shared]))
+
+
+def _cell_headers(source: Source) -> list[str]:
     headers = [column.header for column in source.columns.values() if column.header]
-    options = [str(source.options[key]) for key in OPTION_HEADERS if key in source.options]
-    return list(dict.fromkeys([*headers, *options]))
+    return headers + [str(source.options[key]) for key in OPTION_HEADERS if key in source.options]
 
 
 def decode(raw: bytes, declared: str = "") -> tuple[str, str]:
@@ -93,9 +138,9 @@ def decode(raw: bytes, declared: str = "") -> tuple[str, str]:
     for bom, encoding in BOMS:
         if raw.startswith(bom):
             return _decoded(raw, encoding)
-    order = list(dict.fromkeys(["utf-8", _codec(declared), "cp1252"]))
-    if _codec(declared).startswith("utf-16"):
-        order = [_codec(declared)]
+    order = list(dict.fromkeys(["utf-8", codec_name(declared), "cp1252"]))
+    if codec_name(declared).startswith("utf-16"):
+        order = [codec_name(declared)]
     for encoding in filter(None, order):
         try:
             if encoding == "utf-8":
@@ -107,7 +152,8 @@ def decode(raw: bytes, declared: str = "") -> tuple[str, str]:
     raise RefusedFileError("E-ENCODING")
 
 
-def _codec(declared: str) -> str:
+def codec_name(declared: str) -> str:
+    """The name of a declared encoding, empty for none; StudyError where it does not exist."""
     try:
         return codecs.lookup(declared).name if declared else ""
     except LookupError:
@@ -129,19 +175,19 @@ def _is_as_declared(encoding: str, declared: str, text: str) -> bool:
     if text.isascii():
         return True
     found = codecs.lookup(encoding).name.removesuffix("-sig")
-    expected = _codec(declared).removesuffix("-sig") or "utf-8"
+    expected = codec_name(declared).removesuffix("-sig") or "utf-8"
     return found == expected or found == "utf-16" or encoding == "utf-8-sig"
 
 
-def _read_delimited(path: Path, source: Source, file: str) -> TextTable:
-    if path.stat().st_size > MAX_TEXT_BYTES:
+def _read_text(raw: bytes, source: Source, file: str) -> TextTable:
+    if len(raw) > MAX_TEXT_BYTES:
         raise RefusedFileError("E-SIZE")
     try:
-        text, encoding = decode(path.read_bytes(), source.encoding)
+        text, encoding = decode(raw, source.encoding)
     except UnicodeDecodeError:
         raise RefusedFileError("E-ENCODING") from None
     head = split_records(text, source.separator, rows=HEADER_SEARCH_ROWS)
-    at, headers, problems = _find_header(head, source, file, "")
+    at, headers, problems = find_header(head, source, file, "")
     if not _is_as_declared(encoding, source.encoding, text):
         problems.append(problem("W-ENCODING", file, encoding=encoding.removesuffix("-sig")))
     if headers is None:
@@ -155,7 +201,7 @@ def _read_excel(path: Path, source: Source, file: str) -> TextTable:
     sheet = harmless(source.sheet)
     numbered = list(enumerate(grid.cells, start=1))
     head = Records.from_rows(numbered[:HEADER_SEARCH_ROWS])
-    at, headers, problems = _find_header(head, source, file, sheet)
+    at, headers, problems = find_header(head, source, file, sheet)
     if grid.marks.hidden_rows or grid.hidden_sheets:
         rows = [row + 1 for row in grid.marks.hidden_rows]
         count = len(rows) + grid.hidden_sheets
@@ -171,7 +217,7 @@ def _read_excel(path: Path, source: Source, file: str) -> TextTable:
     return _with_marks(table, headers, grid)
 
 
-def _find_header(
+def find_header(
     head: Records, source: Source, file: str, sheet: str
 ) -> tuple[int, list[str] | None, list[Problem]]:
     """Row number and cells of the header, None where it is not among the first rows."""
