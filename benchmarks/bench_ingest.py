@@ -1,13 +1,14 @@
-"""How long a drop of payments takes: hfcore's ingest beside other ways, at several sizes.
+"""How long a national drop of payments takes: hfcore's ingest beside other ways, at several sizes.
 
     python benchmarks/bench_ingest.py [MUNICIPALITIES ...]
 
-Writes messy CSV files of 124 000 rows (cp1252, semicolons, decimal comma, blanks in thousands,
-repeated rows, bad rows), one a municipality, and reads the same files each way in a process of its
-own, one way after the other: a plain pandas read-parse-write, duckdb's bare CSV to Parquet, and
-hfcore. Writes ``benchmarks/ingest.md``: seconds, processor seconds (steadier than the clock on a
-shared machine), peak memory of all processes together, rows kept. The national drop of 36 million
-rows is ``bench_ingest.py 29 97 290`` and needs 6 GB of disk.
+Writes one messy CSV file (cp1252, semicolons, decimal comma, blanks in thousands, repeated rows,
+bad rows) with 124 000 rows of each municipality, year by year, so that each municipality's rows
+lie all over the file. The same file is read each way in a process of its own, one way after the
+other: a plain pandas read-parse-write, duckdb's bare CSV to Parquet, and hfcore. Writes
+``benchmarks/ingest.md``: seconds, processor seconds (steadier than the clock on a shared machine),
+peak memory of all processes together, rows kept. The national drop of 36 million rows is
+``bench_ingest.py 29 97 290`` and needs 6 GB of disk and 10 GB of memory (for pandas).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pyarrow import csv as arrow_csv
 
 HOME = Path(__file__).resolve().parent.parent
 TABLE = HOME / "benchmarks" / "ingest.md"
-ROWS = 124_000
+ROWS, YEARS = 124_000, 10
 SIZES = (6, 12, 24)
 WORKERS = 2
 STUDY = """name = "drop"
@@ -49,7 +50,8 @@ payments_to = "2021-12"
 SOURCE = """
 [[sources]]
 table = "payments"
-files = ["utbetalningar.csv"]
+files = ["riket.csv"]
+municipality = "Kommun"
 encoding = "cp1252"
 options = {row_id = "Id"}
 [sources.columns]
@@ -60,39 +62,42 @@ amount_sek = "Belopp"
 
 
 def write_drop(root: Path, municipalities: int, rows: int = ROWS) -> None:
-    """Write the study and its files."""
+    """Write the study and its file."""
     codes = [f"{1000 + number:04}" for number in range(municipalities)]
     raw = root / "raw" / "drop"
     raw.mkdir(parents=True)
     heads = [MUNICIPALITY % (code, code) for code in codes]
     (raw / "study.toml").write_text("".join([STUDY, *heads, SOURCE]), encoding="utf-8")
-    for number, code in enumerate(codes):
-        (raw / code).mkdir()
-        (raw / code / "utbetalningar.csv").write_bytes(messy_csv(number, rows))
+    with (raw / "riket.csv").open("wb") as file:
+        file.write("Kommun;Id;Ärende;Avser;Belopp\r\n".encode("cp1252"))
+        for year in range(YEARS):
+            for number, code in enumerate(codes):
+                file.write(messy_rows(code, 1000 * number + year, year, rows // YEARS))
 
 
-def messy_csv(seed: int, rows: int) -> bytes:
-    """One municipality's payments as an export brings them."""
+def messy_rows(code: str, seed: int, year: int, rows: int) -> bytes:
+    """One municipality's payments of a year as an export brings them."""
     rng = np.random.default_rng(seed)
-    months = np.arange(np.datetime64("2012-01"), np.datetime64("2022-01")).astype(str)
-    households = np.array([f"H{number:06}" for number in range(1, rows // 30 + 2)])
+    first = np.datetime64("2012-01") + 12 * year
+    months = np.arange(first, first + 12).astype(str)
+    households = np.array([f"H{number:06}" for number in range(1, rows * YEARS // 30 + 2)])
     order = np.arange(rows)
     again = rng.integers(1, rows, max(rows // 1000, 1))
     order[again] = again - 1
     columns = [
-        pa.array(np.arange(rows)).cast(pa.string()),
+        pa.array([code] * rows),
+        pa.array(np.arange(rows) + year * rows).cast(pa.string()),
         _drawn(households, rng.integers(0, len(households), rows)),
         _drawn(months, rng.integers(0, len(months), rows)),
         amount_texts((rng.gamma(4, 2000, rows) * 100).astype("int64"), rng),
     ]
-    lines = pa.table(columns, names=list("abcd")).take(pa.array(order))
+    lines = pa.table(columns, names=list("abcde")).take(pa.array(order))
     written = pa.BufferOutputStream()
     options = arrow_csv.WriteOptions(
         include_header=False, delimiter=";", eol="\r\n", quoting_style="none"
     )
     arrow_csv.write_csv(lines, written, options)
-    text = written.getvalue().to_pybytes().decode()
-    return f"Id;Ärende;Avser;Belopp\r\n{text}".encode("cp1252")
+    return written.getvalue().to_pybytes().decode().encode("cp1252")
 
 
 def amount_texts(cents: np.ndarray, rng: np.random.Generator) -> pa.Array:
@@ -120,43 +125,41 @@ import hashlib, sys
 from pathlib import Path
 import pandas as pd
 raw, out = Path(sys.argv[1]), Path(sys.argv[2])
-kept = 0
-for file in sorted(raw.glob("*/utbetalningar.csv")):
-    rows = pd.read_csv(file, sep=";", encoding="cp1252", dtype=str, keep_default_na=False)
-    rows = rows.drop_duplicates()
-    text = rows["Belopp"].str.replace("\\u00a0", "").str.replace(",", ".")
-    rows["amount_sek"] = pd.to_numeric(text, errors="coerce")
-    rows["month"] = pd.to_datetime(rows["Avser"], format="%Y-%m", errors="coerce")
-    rows = rows.dropna(subset=["amount_sek", "month"])
-    keys = {each: hashlib.blake2b(each.encode(), key=b"k" * 32, digest_size=12).hexdigest()
-            for each in rows["Ärende"].unique()}
-    rows["household_id"] = rows["Ärende"].map(keys)
-    net = rows.groupby(["household_id", "month"], as_index=False)["amount_sek"].sum()
-    folder = out / f"municipality={file.parent.name}"
+rows = pd.read_csv(raw / "riket.csv", sep=";", encoding="cp1252", dtype=str, keep_default_na=False)
+rows = rows.drop_duplicates()
+text = rows["Belopp"].str.replace("\\u00a0", "").str.replace(",", ".")
+rows["amount_sek"] = pd.to_numeric(text, errors="coerce")
+rows["month"] = pd.to_datetime(rows["Avser"], format="%Y-%m", errors="coerce")
+rows = rows.dropna(subset=["amount_sek", "month"])
+local = rows["Kommun"] + rows["Ärende"]
+keys = {each: hashlib.blake2b(each.encode(), key=b"k" * 32, digest_size=12).hexdigest()
+        for each in local.unique()}
+rows["household_id"] = local.map(keys)
+net = rows.groupby(["Kommun", "household_id", "month"], as_index=False)["amount_sek"].sum()
+for code, each in net.groupby("Kommun"):
+    folder = out / f"municipality={code}"
     folder.mkdir(parents=True)
-    net.to_parquet(folder / "part.parquet", index=False, compression="zstd")
-    kept += len(rows)
-print(kept)
+    each.drop(columns="Kommun").to_parquet(
+        folder / "part.parquet", index=False, compression="zstd")
+print(len(rows))
 """
 BARE = """
 import sys
 from pathlib import Path
 import duckdb
 raw, out = Path(sys.argv[1]), Path(sys.argv[2])
-db = duckdb.connect(config={"threads": 2})
-kept = 0
-for file in sorted(raw.glob("*/utbetalningar.csv")):
-    text = out / "one.csv"
-    out.mkdir(exist_ok=True)
-    text.write_bytes(file.read_bytes().decode("cp1252").encode())
-    folder = out / f"municipality={file.parent.name}"
-    folder.mkdir()
-    columns = {each: "VARCHAR" for each in ("id", "h", "m", "a")}
-    db.execute(f"COPY (SELECT * FROM read_csv('{text}', delim=';', header=true, quote='',"
-               f"auto_detect=false, columns={columns})) TO '{folder}/part.parquet' "
-               "(FORMAT parquet, COMPRESSION zstd)")
-    kept += db.execute(f"SELECT count(*) FROM '{folder}/part.parquet'").fetchone()[0]
-print(kept)
+db = duckdb.connect(config={"threads": 2, "memory_limit": "2GB"})
+out.mkdir(exist_ok=True)
+text = out / "one.csv"
+with open(raw / "riket.csv", encoding="cp1252", newline="") as old, open(text, "w") as new:
+    while part := old.read(1 << 24):
+        new.write(part)
+columns = {each: "VARCHAR" for each in ("k", "id", "h", "m", "a")}
+db.execute("SET partitioned_write_max_open_files = 400")
+db.execute(f"COPY (SELECT * FROM read_csv('{text}', delim=';', header=true, quote='',"
+           f"auto_detect=false, columns={columns})) TO '{out}/payments' "
+           "(FORMAT parquet, COMPRESSION zstd, PARTITION_BY (k))")
+print(db.execute(f"SELECT count(*) FROM '{out}/payments/*/*.parquet'").fetchone()[0])
 """
 HFCORE = """
 import sys
@@ -266,7 +269,7 @@ def main(sizes: list[int]) -> None:
     print(HEADER)
     measured = [measure_all(size) for size in sizes]
     lines = [
-        f"# Payments of {ROWS:,} rows a municipality, {os.cpu_count()} processors, one run\n",
+        f"# One file of payments, {ROWS:,} rows a municipality, {os.cpu_count()} processors\n",
         HEADER,
         *(row(one, each[0]) for each in measured for one in each),
         f"\n{NOTE}",

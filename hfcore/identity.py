@@ -115,7 +115,8 @@ def pseudonyms(ids: pd.Series, key: Key, purpose: str, scope: str = "") -> pd.Se
     """
     begun = hashlib.blake2b(f"{scope}\x1f".encode(), key=_subkey(key, purpose), digest_size=12)
     places, distinct = distinct_texts(ids)
-    known = pd.Series([*(_hashed(each, begun) for each in distinct), None], dtype="str")
+    # As a plain list, for each text of an Arrow array is wrapped anew as it is passed by.
+    known = pd.Series([*(_hashed(each, begun) for each in distinct.tolist()), None], dtype="str")
     return known.astype("category").take(places).set_axis(ids.index)
 
 
@@ -143,12 +144,11 @@ def row_marks(values: pd.Series, key: Key) -> pd.Series:
     These only tell equal from unequal and are never joined over studies, so that a quick keyed
     64-bit hash (SipHash) serves.
     """
-    subkey, is_null = _subkey(key, "record").hex()[:16], values.isna().to_numpy()
-    texts = values.to_numpy(object)
-    if is_null.any():
-        texts = np.where(is_null, "", texts)
-    marks = pd.util.hash_array(texts, hash_key=subkey, categorize=False)
-    return pd.Series(pd.arrays.IntegerArray(marks, is_null), values.index)
+    subkey, is_there = _subkey(key, "record").hex()[:16], values.notna().to_numpy()
+    marks = np.zeros(len(values), dtype="uint64")
+    texts = values.array[is_there].to_numpy(object)
+    marks[is_there] = pd.util.hash_array(texts, hash_key=subkey, categorize=False)
+    return pd.Series(pd.arrays.IntegerArray(marks, ~is_there), values.index)
 
 
 def _subkey(key: Key, purpose: str) -> bytes:

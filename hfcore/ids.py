@@ -12,6 +12,8 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 ID_RULES = ("", "E-ID", "E-ID-CENTURY")
 
@@ -44,7 +46,9 @@ def normal_ids(
     """
     places, texts = distinct_texts(values)
     if birth_years is None:
-        known = _normal_frame([(text, None) for text in texts], cutoff)
+        known = _plain_frame(texts)
+        if known is None:
+            known = _normal_frame([(text, None) for text in texts.tolist()], cutoff)
         return known.take(places).set_axis(values.index)
     years = birth_years.astype("object").where(birth_years.notna(), None)
     pairs = pd.DataFrame(
@@ -65,6 +69,35 @@ def distinct_texts(texts: pd.Series) -> tuple[np.ndarray, pd.Index]:
     if texts.dtype == "category":
         return texts.cat.codes.to_numpy(), texts.cat.categories
     return pd.factorize(texts)
+
+
+def stands_again(texts: pd.Series) -> np.ndarray:
+    """Whether a text may stand in more rows than one; numbers are taken as such, for speed.
+
+    >>> stands_again(pd.Series(["7", "8", "07"])).tolist()
+    [True, False, True]
+    """
+    try:
+        return pc.cast(pa.array(texts), pa.int64()).to_pandas().duplicated(keep=False).to_numpy()
+    except pa.ArrowInvalid:
+        return texts.duplicated(keep=False).to_numpy()
+
+
+def _plain_frame(texts: pd.Index) -> pd.DataFrame | None:
+    """The normal form of distinct ids, and last that of none, where all are plain case numbers."""
+    array = pa.array(texts, pa.large_string())
+    fits = pc.match_substring_regex(array, f"^(?:{_PLAIN_CASE.pattern})$")
+    if not pc.all(fits, min_count=0).as_py():
+        return None
+    codes = np.append(np.arange(len(texts)), -1)
+    rules = np.zeros(len(codes), "int8")
+    return pd.DataFrame(
+        {
+            "id": pd.Categorical.from_codes(codes, texts),
+            "rule": pd.Categorical.from_codes(rules, ID_RULES),
+            "is_national": np.zeros(len(codes), bool),
+        }
+    )
 
 
 def _normal_frame(pairs: list[tuple[object, int | None]], cutoff: date | None) -> pd.DataFrame:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from raw_study import PAYMENTS, STUDY, write_lines, write_study
 from test_layouts import LISTED, MONTHLY, ONE, TWO, monthly
 
-from hfcore.data_in import cutting, ingest
-from hfcore.data_in.cutting import Head, Places, cut_again, cut_file
+from hfcore.data_in import blocks, ingest
+from hfcore.data_in.blocks import cut_again, cut_file
+from hfcore.data_in.cutting import Head, Places
 from hfcore.data_in.ingest import ingest_study
 from hfcore.errors import StudyError
 from hfcore.store import processed_folder, read_ingest, read_table
@@ -89,8 +90,8 @@ def same(found: list[pd.DataFrame], expected: list[pd.DataFrame]) -> None:
 def test_each_municipality_gets_what_a_file_of_its_own_would_give(
     raw, tmp_path, monkeypatch, how, size
 ):
-    monkeypatch.setattr(cutting, "BLOCK_BYTES", size)
-    monkeypatch.setattr(cutting, "HEAD_BYTES", 200)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
+    monkeypatch.setattr(blocks, "HEAD_BYTES", 200)
     if how.get("encoding") == "utf-16-le":
         declared = SHARED.replace('encoding = "utf-8"', 'encoding = "utf-16-le"')
         (raw / "study.toml").write_text(declared, encoding="utf-8")
@@ -104,7 +105,7 @@ def test_rows_with_quotation_marks_and_ends_of_lines_go_whole_to_their_municipal
     raw, tmp_path, monkeypatch
 ):
     payments = [PAYMENTS[0], '"1";0001;201903;"8 000,50"', '2;"00\n01";201903;5', *PAYMENTS[3:]]
-    monkeypatch.setattr(cutting, "BLOCK_BYTES", 90)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 90)
     put(raw, rows_of(*CODES, payments=payments[1:]))
     report = ingest_study("liten")
     # The line end within the id is a control sign that stops the row, at its own number.
@@ -117,7 +118,7 @@ def test_rows_with_quotation_marks_and_ends_of_lines_go_whole_to_their_municipal
 
 def test_workers_and_little_memory_change_nothing(raw, tmp_path, monkeypatch):
     put(raw, rows_of(*CODES))
-    monkeypatch.setattr(cutting, "BLOCK_BYTES", 60)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 60)
     expected = apart(tmp_path, monkeypatch)
     for room, workers in ((0, 1), (150, 1), (150, 2), (10**6, 2)):
         monkeypatch.setattr(ingest, "room_within", lambda memory, workers, room=room: room)
@@ -330,7 +331,7 @@ def test_no_record_is_lost_or_moved_whatever_the_blocks(tmp_path_factory, lines,
 
     def cuts(block: int) -> list:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cutting, "BLOCK_BYTES", block)
+            patch.setattr(blocks, "BLOCK_BYTES", block)
             return list(cut_file(path, head, Places(("a", "b"), {})))
 
     def whose(found: list) -> tuple[dict, list]:

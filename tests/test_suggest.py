@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 from raw_study import HOUSEHOLDS, PERSONS, write_lines
 
+from hfcore.data_in import suggest
 from hfcore.data_in.suggest import suggest_source
 from hfcore.errors import RawDataError
 from hfcore.schema import TABLES
@@ -147,3 +148,14 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path, content):
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(RawDataError, match=r"^E-"):
         suggest_source(tmp_path / "x")
+
+
+def test_a_column_of_municipalities_is_pointed_out_and_a_large_file_is_looked_into(
+    tmp_path, monkeypatch
+):
+    rows = [f"{number};1290;H{number % 7};2021-0{number % 9 + 1};8 000,00" for number in range(90)]
+    write_lines(tmp_path / "riket.csv", ["Nr;Kommunkod;Akt;Avser;Belopp", *rows])
+    whole = suggest_source(tmp_path / "riket.csv")
+    assert '\n# municipality = "Kommunkod"  # CHECK' in whole.text
+    monkeypatch.setattr(suggest, "BYTES_LOOKED_AT", 1_500)
+    assert suggest_source(tmp_path / "riket.csv").headers == whole.headers

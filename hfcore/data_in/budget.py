@@ -16,8 +16,8 @@ MEMORY = 2 * GIGABYTE
 PROCESS_BYTES = 230_000_000
 BYTES_A_BYTE = 12
 BYTES_A_WORKBOOK_BYTE = 60
-# For each worker beside kept pieces of shared files: itself and a piece of 10 MB.
-ROOM_A_WORKER = 350_000_000
+# Beside kept pieces of shared files, for each worker: itself, a piece of 10 MB, a block being cut.
+ROOM_A_WORKER = 400_000_000
 WORKBOOKS = (".xlsx", ".xlsm", ".xls")
 
 _SIZE = re.compile(r"(\d{1,6}(?:[.,]\d{1,3})?)\s*(MB|GB)", re.IGNORECASE)
@@ -76,6 +76,6 @@ def room_within(memory: int, workers: int) -> int:
     """The bytes of shared files that may be kept beside so many workers.
 
     >>> room_within(2_000_000_000, 2)
-    1300000000
+    1200000000
     """
     return max(memory - workers * ROOM_A_WORKER, memory // 4)

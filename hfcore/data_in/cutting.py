@@ -1,15 +1,12 @@
-"""A delimited file that several municipalities share → its lines, parted block by block.
+"""Lines of a file that several municipalities share → those of each, and those of none.
 
-A block holds whole records, so that any block can be read again by itself. What is not cut here
-is checked later, piece by piece, by the reader of any other file.
+What is not looked at here is checked later, piece by piece, by the reader of any other file.
 """
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,13 +14,8 @@ import pyarrow.compute as pc
 
 from hfcore.data_in.delimited import MAX_LINES_A_RECORD, plain_columns, walk_lines
 from hfcore.data_in.packages import RefusedFileError
-from hfcore.data_in.reading import codec_name
 
-BLOCK_BYTES = 16_000_000
-HEAD_BYTES = 1_000_000
-MAX_LINE_BYTES = 100_000_000
 ELSEWHERE, UNNAMED, RAGGED, BLANK = "elsewhere", "unnamed", "ragged", "blank"
-UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 @dataclass(frozen=True)
@@ -41,19 +33,6 @@ class Head:
     separator: bytes
     codec: str = ""
     start: int = 0
-
-
-def head_of(
-    text: bytes, count: int, width: int, place: int, separator: bytes, codec: str, start: int
-) -> Head:
-    """The head of a file that begins with ``text``, of which the first ``count`` records are it."""
-    lines = text.splitlines(keepends=True)
-    letters = [line.rstrip(b"\r\n").decode("latin-1") for line in lines]
-    records = walk_lines(letters, separator.decode("latin-1"), None)
-    used = sum(used for _, (_, used) in zip(range(count), records, strict=False))
-    raw = b"".join(lines[:used])
-    ended = raw if raw.endswith((b"\n", b"\r")) or not raw else raw + b"\n"
-    return Head(ended, count, width, place, separator, codec, start)
 
 
 @dataclass(frozen=True)
@@ -105,94 +84,27 @@ class Places:
         return ELSEWHERE if len(code) == 4 and code.isdecimal() and code.isascii() else UNNAMED
 
 
-def codec_of(path: Path, declared: str) -> tuple[str, int]:
-    """The codec of a file in two-byte letters and the length of its mark; else nothing."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start in UTF_16:
-        return UTF_16[start], len(start)
-    name = codec_name(declared)
-    return {"utf-16": "utf-16-le"}.get(name, name if name.startswith("utf-16") else ""), 0
-
-
-def first_block(path: Path, codec: str, start: int) -> bytes:
-    """The first lines of a file, enough to find its header."""
-    with path.open("rb") as file:
-        file.seek(start)
-        raw = file.read(HEAD_BYTES)
-    whole = _last_end(raw, codec) or len(raw)
-    return _plain(raw[:whole], codec)
-
-
-def cut_file(path: Path, head: Head, places: Places) -> Iterator[Cut]:
-    """Read a file once and cut block after block.
-
-    Raises RefusedFileError for a file without ends of lines, or not in its encoding.
-    """
-    offset, number, left = head.start, 1, b""
-    with path.open("rb") as file:
-        file.seek(offset)
-        while True:
-            read = file.read(BLOCK_BYTES)
-            raw = left + read
-            if not raw:
-                return
-            is_last = len(read) < BLOCK_BYTES
-            cut, used = _cut(raw, head, places, Block(offset, len(raw), number), is_last)
-            if not used:
-                if is_last or len(raw) > MAX_LINE_BYTES:
-                    raise RefusedFileError("E-SIZE")
-                left = raw
-                continue
-            offset, left = offset + used, raw[used:]
-            number += sum(map(len, [*cut.numbers.values(), *cut.apart.values()]))
-            yield cut
-            if is_last and not left:
-                return
-
-
-def cut_again(path: Path, head: Head, places: Places, blocks: Sequence[Block]) -> Iterator[Cut]:
-    """Cut blocks that are known from before."""
-    with path.open("rb") as file:
-        for block in blocks:
-            file.seek(block.offset)
-            yield _cut(file.read(block.size), head, places, block, True)[0]
-
-
-def _cut(raw: bytes, head: Head, places: Places, block: Block, is_last: bool) -> tuple[Cut, int]:
-    """The whole records of a block, and how many of its bytes they take."""
-    whole = len(raw) if is_last else _last_end(raw, head.codec)
-    if not whole:
-        return Cut(block), 0
-    text = _plain(raw[:whole], head.codec)
+def cut_lines(raw: bytes, head: Head, places: Places, offset: int, is_last: bool) -> Cut:
+    """The records that are whole in some lines; numbers count from 0."""
+    if not raw:
+        return Cut(Block(offset, 0, 0))
+    text = plain_bytes(raw, head.codec)
     if b'"' in text:
         kinds, ends = _walked(text, head, places, is_last)
     else:
         text, ends = _lined(text)
         kinds = _looked_up(text, ends, head, places)
-    used, end = whole, int(ends[-1]) if len(ends) else 0
+    used, end = len(raw), int(ends[-1]) if len(ends) else 0
     if end < len(text):
         used = len(text[:end].decode().encode(head.codec)) if head.codec else end
-    cut = Cut(Block(block.offset, used, block.first))
-    if block.first == 1:
+    if offset == head.start:
         kinds[: head.count] = len(places.kinds) - 1
+    cut = Cut(Block(offset, used, 0))
     _part(text, kinds, ends, places, head.separator.decode(), cut)
-    return cut, used
+    return cut
 
 
-def _last_end(raw: bytes, codec: str) -> int:
-    """Where the last line of a block ends; 0 where none does."""
-    if not codec:
-        # A return at the very end may belong to a line end whose second half comes later.
-        return (raw.rfind(b"\n") + 1) or (raw.rfind(b"\r", 0, len(raw) - 1) + 1)
-    mark = "\n".encode(codec)
-    at = raw.rfind(mark)
-    while at % 2 and at >= 0:
-        at = raw.rfind(mark, 0, at + 1)
-    return at + 2 if at >= 0 else 0
-
-
-def _plain(raw: bytes, codec: str) -> bytes:
+def plain_bytes(raw: bytes, codec: str) -> bytes:
     if not codec:
         return raw
     try:
@@ -278,7 +190,7 @@ def _part(
         first, after = bounds[number], bounds[number + 1]
         if first == after:
             continue
-        numbers = (order[first:after] + cut.block.first).astype("int32")
+        numbers = order[first:after].astype("int32")
         if number < len(places.kinds) - 4:
             begin, end = int(places_of[first]), int(places_of[after])
             cut.lines[kind] = bytes(memoryview(data)[begin:end])

@@ -110,7 +110,7 @@ def plain_columns(
     Lines with another number of fields than ``width`` are left out; the numbers (from 1) of those
     with something in them come second, of the blank ones third.
     """
-    if not raw.strip():
+    if not raw or raw.isspace():
         blank = range(1, len(raw.splitlines()) + 1)
         schema = pa.schema([(str(place), kind) for place, kind in types.items()])
         return schema.empty_table(), [], list(blank)
@@ -144,7 +144,11 @@ def _plain_columns(
             invalid_row_handler=note,
         ),
         convert_options=arrow_csv.ConvertOptions(
-            include_columns=list(wanted), column_types=wanted, strings_can_be_null=False
+            include_columns=list(wanted),
+            column_types=wanted,
+            strings_can_be_null=False,
+            # Texts come from a decoded text, and bytes are not looked into.
+            check_utf8=False,
         ),
     )
     return table, ragged, blank

@@ -25,8 +25,8 @@ from hfcore.data_in.budget import MEMORY, bytes_needed, room_within, workers_wit
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Given, Intake, take_in
 from hfcore.data_in.mapping import check_mapping
 from hfcore.data_in.parts import Shelf, fingerprint, hashes_of, seal_of
+from hfcore.data_in.pieces import Shared
 from hfcore.data_in.rules import most_important_first, problem
-from hfcore.data_in.shared import Shared
 from hfcore.errors import KeyMissingError, Problem
 from hfcore.identity import Key, read_key
 from hfcore.journal import study_lock, write_text
@@ -90,7 +90,7 @@ def ingest_study(
         aliases, problems = read_aliases(raw_folder(study_name), study.cutoff)
         hashes = {each.code: hashes_of(raw_folder(study_name) / each.code) for each in chosen}
         codes, known = [each.code for each in chosen], folder / PARTS / SHARED if write else None
-        shared = Shared(study, codes, room_within(memory, workers), known)
+        shared = Shared(study, codes, room_within(memory, workers), known, workers)
         problems += shared.problems
         states = {each.code: _state(study, each, key, aliases, hashes, shared) for each in chosen}
         work = partial(_work, study=study, key=key, aliases=aliases, hashes=hashes, write=write)
@@ -104,6 +104,7 @@ def ingest_study(
             problems.append(problem("W-IDENTITY", "study.toml"))
         if write and done:
             _write_account(folder, forget_states(before, changed))
+        if write and (done or shared.files):
             _commit(folder, study, done, shared.quarantine())
         if write:
             problems += moves.settle_moves(study)

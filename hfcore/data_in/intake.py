@@ -22,6 +22,7 @@ from hfcore.data_in.reading import Piece, TextTable, read_source
 from hfcore.data_in.rules import problem
 from hfcore.errors import Problem, StudyError
 from hfcore.identity import Key, pseudonyms, record_keys, row_marks
+from hfcore.ids import stands_again
 from hfcore.schema import TABLES, empty_table
 from hfcore.study import Municipality, Source, Study
 
@@ -105,6 +106,7 @@ def _clean_files(
 ) -> tuple[list[Cleaned], list[dict], list[Problem]]:
     cleaned, files, problems, used = [], [], [], set()
     heads: dict[str, str] = {}
+    tables = [source.table for source in study.sources]
     # Layouts come first: they say which household an adult's number stands for.
     places = sorted(enumerate(study.sources), key=lambda each: "layout" not in each[1].options)
     for place, source in places:
@@ -126,9 +128,10 @@ def _clean_files(
             typed = [clean_table(text, mapped, study, municipality.code) for text in texts]
             parts = [with_pseudonyms(each, key, municipality.code, aliases, {}) for each in typed]
         else:
-            kept = shelf.sealed(heads)
+            is_alone = len(given) == 1 and tables.count(source.table) == 1
+            kept = shelf.sealed(repr((is_alone, sorted(heads.items()))))
             parts = [
-                _clean_file(each, source, study, municipality, key, aliases, heads, kept)
+                _clean_file(each, source, study, municipality, key, aliases, heads, kept, is_alone)
                 for each in given
             ]
         cleaned += parts
@@ -148,6 +151,7 @@ def _clean_file(
     aliases: Mapping[str, str],
     heads: Mapping[str, str],
     shelf: Shelf,
+    is_alone: bool,
 ) -> Cleaned:
     """One cleaned file, from the shelf where it is unchanged."""
     kept_as = shelf.name(given.sha256, source, given.name)
@@ -155,7 +159,7 @@ def _clean_file(
     if part is None:
         text = read_source(given.raw, source, given.name)
         typed = clean_table(text, source, study, municipality.code)
-        part = with_pseudonyms(typed, key, municipality.code, aliases, heads)
+        part = with_pseudonyms(typed, key, municipality.code, aliases, heads, is_alone)
         shelf.put(kept_as, part)
     return part
 
@@ -195,10 +199,12 @@ def with_pseudonyms(
     municipality: str,
     aliases: Mapping[str, str],
     heads: Mapping[str, str],
+    is_alone: bool = False,
 ) -> Cleaned:
     """The rows with pseudonyms for ids; from here on no raw id is anywhere.
 
-    ``heads`` has the household of an adult where households are told by an adult's number.
+    ``heads`` has the household of an adult where households are told by an adult's number. Of a
+    file that fills its table alone, only record ids that stand there again can ever matter.
     """
     rows, replaced = cleaned.rows, pd.Index([])
     for name, kind in TABLES[cleaned.table].columns.items():
@@ -212,7 +218,10 @@ def with_pseudonyms(
             national = national & ~is_head.to_numpy(dtype=bool)
         hidden = _hidden(ids, national, key, PURPOSE[name], municipality)
         rows = rows.assign(**{name: hidden}).drop(columns=f"{name}_is_national")
-    rows = rows.assign(_row_id=row_marks(rows["_row_id"].astype("str"), key))
+    records = rows["_row_id"].astype("str")
+    if is_alone:
+        records = records.where(stands_again(records))
+    rows = rows.assign(_row_id=row_marks(records, key))
     problems = list(cleaned.problems)
     if len(replaced):
         problems.append(

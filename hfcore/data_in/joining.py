@@ -71,7 +71,8 @@ def _ids(frames: Iterable[pd.DataFrame], column: str) -> set[str]:
 def _keep_latest(drop: Drop, table: str) -> None:
     """Of the versions of one record, the latest; of the same record twice, one."""
     rows = drop.tables[table]
-    several = rows.loc[rows["_row_id"].notna() & rows["_row_id"].duplicated(keep=False)]
+    marks = rows["_row_id"].dropna()
+    several = rows.loc[marks.index[marks.duplicated(keep=False)]]
     if not len(several):
         return
     same = several.duplicated(subset=["_row_id", "_version", *TABLES[table].columns])

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 
 SERIAL_ORIGIN = "1899-12-30"
 SERIALS = (20_000, 60_000)
+MONTHS_KNOWN = 1_000
 MIDNIGHT = r"(?:[ T]00:00(?::00(?:\.0+)?)?)?"
 
 _BLANKS = " \u00a0\u202f\u2009"
@@ -44,17 +46,14 @@ def parse_numbers(texts: pd.Series, decimal: str = ",") -> Parsed:
     >>> parse_numbers(pd.Series(["1 234,50", "500-", "(500)", "1.234"])).values.tolist()
     [1234.5, -500.0, -500.0, nan]
     """
-    mark = re.escape(decimal)
-    digits = rf"(?:[0-9]{{1,3}}(?:[{_BLANKS}][0-9]{{3}})+|[0-9]+)(?:{mark}[0-9]+)?"
-    pattern = rf"^(?:[-+{_MINUS}]?[{_BLANKS}]?{digits}|{digits}[-{_MINUS}]|\({digits}\))$"
     array = _in_one_piece(texts)
-    fits = pc.match_substring_regex(array, pattern)
-    bare = array
-    # One mark after the other, and only those that occur: far quicker than a pattern of all.
+    # Patterns and replacements only of marks that occur: far quicker than those of all.
     odd_marks = _occurring(f"-+{_MINUS}(){_BLANKS}", array)
+    fits = pc.match_substring_regex(array, _number_pattern(decimal, odd_marks))
+    bare = array
     for mark in odd_marks:
         bare = pc.replace_substring(bare, mark, "")
-    bare = pc.if_else(fits, pc.replace_substring(bare, decimal, "."), None)
+    bare = pc.if_else(fits, _with_points(bare, decimal), None)
     numbers = pc.cast(bare, pa.float64())
     is_negative = pa.scalar(False)
     if set(odd_marks) & set(f"-{_MINUS}("):
@@ -64,6 +63,26 @@ def parse_numbers(texts: pd.Series, decimal: str = ",") -> Parsed:
     return Parsed(
         pd.Series(values.to_numpy(zero_copy_only=False), texts.index, dtype="float64"),
         {"W-NUMBER": pd.Series(_truth(odd), texts.index)},
+    )
+
+
+def _number_pattern(decimal: str, marks: Sequence[str]) -> str:
+    """What a number looks like where no other marks than these occur."""
+    blanks = "".join(mark for mark in marks if mark in _BLANKS)
+    grouped = f"[0-9]{{1,3}}(?:[{blanks}][0-9]{{3}})+|" if blanks else ""
+    digits = f"(?:{grouped}[0-9]+)(?:{re.escape(decimal)}[0-9]+)?"
+    after = f"[{blanks}]?" if blanks else ""
+    if len(blanks) == len(marks):
+        return f"^{after}{digits}$"
+    return rf"^(?:[-+{_MINUS}]?{after}{digits}|{digits}[-{_MINUS}]|\({digits}\))$"
+
+
+def _with_points(texts: pa.Array, decimal: str) -> pa.Array:
+    """The texts with a point for the decimal mark, in place as both are one byte."""
+    there, ends, letters = texts.buffers()
+    pointed = pa.py_buffer(bytes(letters or b"").replace(decimal.encode(), b"."))
+    return pa.LargeStringArray.from_buffers(
+        len(texts), ends, pointed, there, texts.null_count, texts.offset
     )
 
 
@@ -118,6 +137,20 @@ def parse_months(texts: pd.Series, form: str = "") -> Parsed:
     >>> parse_months(pd.Series(["2021-05", "2021-05-31"])).values.dt.day.tolist()
     [1, 1]
     """
+    order = texts.sort_values()
+    known = _months(tuple(order), form) if len(order) <= MONTHS_KNOWN else _read_months(order, form)
+    marks = {rule: each.set_axis(order.index) for rule, each in known.warnings.items()}
+    values = known.values.set_axis(order.index).reindex(texts.index)
+    return Parsed(values, {rule: each.reindex(texts.index) for rule, each in marks.items()})
+
+
+@lru_cache(maxsize=64)
+def _months(texts: tuple[str, ...], form: str) -> Parsed:
+    """Months of one file, which are mostly those of the next one too."""
+    return _read_months(pd.Series(texts, dtype="str"), form)
+
+
+def _read_months(texts: pd.Series, form: str) -> Parsed:
     days = parse_days(texts, form)
     is_month = texts.str.fullmatch(_ISO_MONTH) & days.values.isna()
     months = _strict(texts.where(is_month), "%Y-%m")

@@ -53,11 +53,9 @@ class Shelf:
         self.used.add(name)
         return name
 
-    def sealed(self, heads: Mapping[str, str]) -> Shelf:
-        """The same shelf for files that also depend on whose household is whose."""
-        if not heads:
-            return self
-        return replace(self, seal=fingerprint(self.seal, repr(sorted(heads.items()))))
+    def sealed(self, told: str) -> Shelf:
+        """The same shelf for files that also depend on what is told."""
+        return replace(self, seal=fingerprint(self.seal, told))
 
     def take(self, name: str) -> Cleaned | None:
         """The part of that name; None where there is none, or it is not whole."""

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from hfcore.data_in import cutting
+from hfcore.data_in import blocks
 from hfcore.data_in.cutting import ELSEWHERE, RAGGED, UNNAMED, Block, Head, Places
 from hfcore.data_in.delimited import split_records
 from hfcore.data_in.filenames import told_name
-from hfcore.data_in.finding import find_files
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Given
 from hfcore.data_in.monthly import reading_source
 from hfcore.data_in.packages import RefusedFileError
@@ -74,10 +73,10 @@ class SharedFile:
         self._head: Head | None = None
         self._kept: dict[str, Piece] = {}
 
-    def look(self, wanted: Sequence[str], room: int, folder: Path | None) -> None:
+    def look(self, wanted: Sequence[str], room: int, threads: int, folder: Path | None) -> str:
         """Find whose the rows are, and keep the wanted pieces, the first ones, while there is room.
 
-        What was found is told to the next time in ``folder``.
+        What was found is told to the next time in a file in ``folder``, whose name is returned.
         """
         sha256 = file_hash(self.path)
         seal = fingerprint(sha256, repr(self.source), repr(self._codes), self.name, code_seal())
@@ -85,9 +84,10 @@ class SharedFile:
         try:
             self.found = Found(**json.loads(path.read_text(encoding="utf-8")))
         except (AttributeError, OSError, TypeError, ValueError):
-            self._read(sha256, wanted, room)
+            self._read(sha256, wanted, room, threads)
             if path:
                 write_text(path, json.dumps(asdict(self.found)))
+        return f"{seal}.json"
 
     @property
     def held(self) -> int:
@@ -134,13 +134,13 @@ class SharedFile:
             list(QUARANTINE_COLUMNS)
         ]
 
-    def _read(self, sha256: str, wanted: Sequence[str], room: int) -> None:
+    def _read(self, sha256: str, wanted: Sequence[str], room: int, threads: int) -> None:
         self.found, self._kept = Found(), {}
         try:
             if self.source.format == "excel":
                 self._read_sheet(sha256)
             elif self._find_head():
-                self._read_lines(wanted, room)
+                self._read_lines(wanted, room, threads)
         except RefusedFileError as refused:
             self.found, self._kept = Found(), {}
             self.found.problems = [asdict(problem(refused.rule, self.name, **refused.words))]
@@ -166,8 +166,8 @@ class SharedFile:
 
     def _find_head(self) -> bool:
         """Find the header; False where it is not there."""
-        codec, start = cutting.codec_of(self.path, self.source.encoding)
-        raw = cutting.first_block(self.path, codec, start)
+        codec, start = blocks.codec_of(self.path, self.source.encoding)
+        raw = blocks.first_block(self.path, codec, start)
         try:
             text, _ = decode(raw, "" if codec else self.source.encoding)
         except UnicodeDecodeError:
@@ -179,13 +179,13 @@ class SharedFile:
             return False
         place = headers.index(normal_header(self.source.municipality.header))
         separator = self.source.separator.encode()
-        self._head = cutting.head_of(raw, at, len(headers), place, separator, codec, start)
+        self._head = blocks.head_of(raw, at, len(headers), place, separator, codec, start)
         return True
 
-    def _read_lines(self, wanted: Sequence[str], room: int) -> None:
+    def _read_lines(self, wanted: Sequence[str], room: int, threads: int) -> None:
         head, cuts = self._head, {code: [] for code in wanted}
         hashes, sizes, held = {}, {}, 0
-        for cut in cutting.cut_file(self.path, head, self._places):
+        for cut in blocks.cut_file(self.path, head, self._places, threads):
             self.found.blocks.append((*asdict(cut.block).values(), list(cut.lines)))
             self.found.elsewhere += len(cut.apart.get(ELSEWHERE, ()))
             for reason in STOPPED.keys() & cut.apart.keys():
@@ -203,22 +203,24 @@ class SharedFile:
                 _, dropped = cuts.popitem()
                 held -= sum(len(lines) + numbers.nbytes for lines, numbers in dropped)
         self.found.pieces = {code: (each.hexdigest(), sizes[code]) for code, each in hashes.items()}
-        self._kept = {code: _joined(head, parts) for code, parts in cuts.items() if parts}
+        # Each list goes as soon as it is joined, or all would be there twice.
+        self._kept = {code: _joined(head, cuts.pop(code)) for code in list(cuts) if cuts[code]}
 
     def _cut_again(self, codes: Sequence[str]) -> None:
         """Cut the pieces of some municipalities from the blocks that hold rows of theirs."""
         if self.source.format == "excel":
-            return self._read(file_hash(self.path), codes, 0)
+            return self._read(file_hash(self.path), codes, 0, 1)
         if self._head is None:
             told, self.found.problems = self.found.problems, []
             self._find_head()
             self.found.problems = told
         cuts = {code: [] for code in codes}
-        blocks = [Block(*place) for *place, own in self.found.blocks if cuts.keys() & set(own)]
-        for cut in cutting.cut_again(self.path, self._head, self._places, blocks):
+        known = [Block(*place) for *place, own in self.found.blocks if cuts.keys() & set(own)]
+        for cut in blocks.cut_again(self.path, self._head, self._places, known):
             for code in cuts.keys() & cut.lines.keys():
                 cuts[code].append((cut.lines[code], cut.numbers[code]))
-        self._kept |= {code: _joined(self._head, parts) for code, parts in cuts.items() if parts}
+        for code in (code for code in codes if cuts[code]):
+            self._kept[code] = _joined(self._head, cuts.pop(code))
         return None
 
 
@@ -226,72 +228,3 @@ def _joined(head: Head, parts: list[tuple[bytes, np.ndarray]]) -> Piece:
     numbers = [np.arange(1, head.count + 1, dtype="int32"), *(numbers for _, numbers in parts)]
     raw = b"".join([head.raw, *(lines for lines, _ in parts)])
     return Piece(raw, np.concatenate(numbers), encoding="utf-8" if head.codec else "")
-
-
-class Shared:
-    """All shared files of a study; ``room`` is how many bytes of pieces may be kept at once."""
-
-    def __init__(self, study: Study, wanted: Sequence[str], room: int, folder: Path | None):
-        self.files: list[SharedFile] = []
-        self.problems: list[Problem] = []
-        self._room = room
-        home = raw_folder(study.name)
-        for place, source in enumerate(study.sources):
-            if not source.is_shared:
-                continue
-            paths, refused = find_files(home, source, study)
-            self.problems += refused
-            for path in paths:
-                file = SharedFile(path, place, study)
-                file.look(wanted, room - self.held, folder)
-                self.files.append(file)
-                self.problems += file.problems()
-
-    @property
-    def held(self) -> int:
-        """The bytes of all pieces that are kept."""
-        return sum(each.held for each in self.files)
-
-    def hashes(self, code: str) -> list[tuple[str, str]]:
-        """Name and hash of each piece of a municipality, and of what is told of the whole."""
-        own = [(each.told(code), each.found.pieces.get(code, ("", 0))[0]) for each in self.files]
-        return [*own, ("", fingerprint(repr(self.problems)))] if self.files else []
-
-    def sizes(self, code: str) -> dict[str, int]:
-        """Name and bytes of each piece of a municipality."""
-        return {each.told(code): each.found.pieces.get(code, ("", 0))[1] for each in self.files}
-
-    def batches(self, codes: Sequence[str]) -> Iterator[dict[str, dict[int, list[Given]]]]:
-        """The pieces of municipalities, as many at once as there is room for.
-
-        Each batch has the pieces by municipality and by the place of their source.
-        """
-        at_hand = [code for code in codes if all(file.has(code) for file in self.files)]
-        batches, held = [at_hand] if at_hand else [], self._room
-        for code in (each for each in codes if each not in at_hand):
-            size = sum(self.sizes(code).values())
-            held += size
-            if held > self._room:
-                batches.append([])
-                held = size
-            batches[-1].append(code)
-        for batch in batches:
-            given = [(file.place, file.given(batch)) for file in self.files]
-            yield {
-                code: _by_source((place, own[code]) for place, own in given if code in own)
-                for code in batch
-            }
-
-    def quarantine(self) -> dict[str, pd.DataFrame]:
-        """By table, the rows of shared files that are no municipality's."""
-        found: dict[str, list[pd.DataFrame]] = {}
-        for each in self.files:
-            found.setdefault(each.table, []).append(each.quarantine())
-        return {table: pd.concat(parts, ignore_index=True) for table, parts in found.items()}
-
-
-def _by_source(given: Iterable[tuple[int, Given]]) -> dict[int, list[Given]]:
-    found: dict[int, list[Given]] = {}
-    for place, each in given:
-        found.setdefault(place, []).append(each)
-    return found

@@ -29,9 +29,11 @@ from hfcore.schema import TABLES
 
 SEPARATORS = (";", "\t", ",", "|")
 ROWS_LOOKED_AT = 5_000
+BYTES_LOOKED_AT = 16_000_000
 KIND_POINTS, WORD_POINTS, CODE_POINTS = 2.0, 4.0, 3.0
 LEAST_POINTS = 3.0
 LEAST_LETTERS = 4
+MUNICIPALITY = re.compile(r"kommun|municipality", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ def _look(path: Path) -> tuple[dict[str, str], pd.DataFrame]:
         grid = read_grid(path, "", ",")
         records = Records.from_rows(list(enumerate(grid.cells[:ROWS_LOOKED_AT], start=1)))
         return {"format": "excel", "sheet": grid.sheet}, _under_header(records)
+    with path.open("rb") as file:
+        start = file.read(BYTES_LOOKED_AT)
+    if len(start) == BYTES_LOOKED_AT:
+        start = start[: start.rfind(b"\n") + 1] or start
     try:
-        text, encoding = decode(path.read_bytes())
+        text, encoding = decode(start)
     except UnicodeDecodeError:
         raise RefusedFileError("E-ENCODING") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
@@ -190,6 +196,12 @@ def _toml(
     unused = [each for each in shapes if each not in headers.values()]
     if table == "payments":
         lines.append(_row_id(unused, shapes))
+    lines += [
+        f"# municipality = {_quoted(each)}  # CHECK: only where the file is of several "
+        "municipalities; it then lies beside study.toml"
+        for each in unused
+        if MUNICIPALITY.search(each)
+    ]
     lines.append("[sources.columns]")
     for column, kind in TABLES[table].columns.items():
         if column in headers:
