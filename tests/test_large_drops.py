@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raw_study import write_lines, write_study
 
-from hfcore.data_in import budget, ingest
+from hfcore.data_in import budget
+from hfcore.data_in.crew import Crew
 from hfcore.data_in.ingest import ingest_study
 from hfcore.data_in.joining import net_payments, paid_cells
 from hfcore.data_in.parsing import parse_numbers
@@ -150,13 +151,13 @@ def test_rows_keep_their_numbers_however_lines_end(raw, ends):
 
 
 def test_no_more_municipalities_are_read_at_once_than_memory_has_room_for(raw, monkeypatch):
-    asked, each = [], ingest._each
+    asked, do = [], Crew.do
 
-    def note(work, chosen, workers):
+    def note(crew, work, batches, workers):
         asked.append(workers)
-        return each(work, chosen, 1)
+        return do(crew, work, batches, 1)
 
-    monkeypatch.setattr(ingest, "_each", note)
+    monkeypatch.setattr(Crew, "do", note)
     for memory in (budget.PROCESS_BYTES * 3 // 2, budget.PROCESS_BYTES * 5 // 2):
         ingest_study("liten", workers=2, write=False, memory=memory)
     assert asked == [1, 2]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -55,14 +55,22 @@ def first_block(path: Path, codec: str, start: int) -> bytes:
     return plain_bytes(raw[:whole], codec)
 
 
-def cut_file(path: Path, head: Head, places: Places, threads: int = 1) -> Iterator[Cut]:
+def cut_file(
+    path: Path,
+    head: Head,
+    places: Places,
+    threads: int = 1,
+    see: Callable[[bytes], None] = lambda read: None,
+) -> Iterator[Cut]:
     """Read a file once and cut block after block, several at a time by as many ``threads``.
+
+    All that is read is shown to ``see``.
 
     Raises RefusedFileError for a file without ends of lines, or not in its encoding.
     """
     number = 1
     with ThreadPoolExecutor(threads) as pool:
-        for cut in _waited_for(_cuts(path, head, places, pool), threads):
+        for cut in _waited_for(_cuts(path, head, places, pool, see), threads):
             yield _numbered(cut, number)
             number += sum(map(len, [*cut.numbers.values(), *cut.apart.values()]))
 
@@ -79,14 +87,19 @@ def _waited_for(begun: Iterator[Future[Cut]], threads: int) -> Iterator[Cut]:
 
 
 def _cuts(
-    path: Path, head: Head, places: Places, pool: ThreadPoolExecutor
+    path: Path,
+    head: Head,
+    places: Places,
+    pool: ThreadPoolExecutor,
+    see: Callable[[bytes], None],
 ) -> Iterator[Future[Cut]]:
     """Begin to cut each block; numbers count from 0 within it."""
     offset, left, is_last = head.start, b"", False
     with path.open("rb") as file:
-        file.seek(offset)
+        see(file.read(offset))
         while not is_last:
             read = file.read(BLOCK_BYTES)
+            see(read)
             raw, is_last = left + read, len(read) < BLOCK_BYTES
             whole = len(raw) if is_last else _last_end(raw, head.codec)
             begun = pool.submit(cut_lines, raw[:whole], head, places, offset, is_last)
@@ -101,11 +114,11 @@ def _cuts(
 
 def _numbered(cut: Cut, first: int) -> Cut:
     """The same with numbers that count from the file's beginning."""
-    return Cut(
-        replace(cut.block, first=first),
-        cut.lines,
-        {kind: rows + first for kind, rows in cut.numbers.items()},
-        {kind: rows + first for kind, rows in cut.apart.items()},
+    return replace(
+        cut,
+        block=replace(cut.block, first=first),
+        numbers={kind: rows + first for kind, rows in cut.numbers.items()},
+        apart={kind: rows + first for kind, rows in cut.apart.items()},
     )
 
 

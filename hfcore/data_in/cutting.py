@@ -6,15 +6,19 @@ What is not looked at here is checked later, piece by piece, by the reader of an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hfcore.data_in.delimited import MAX_LINES_A_RECORD, plain_columns, walk_lines
 from hfcore.data_in.packages import RefusedFileError
+from hfcore.data_in.reading import TextTable, cell_headers, normal_header, read_text
+from hfcore.study import Source
 
+CODEC = pa.Codec("lz4_raw")
 ELSEWHERE, UNNAMED, RAGGED, BLANK = "elsewhere", "unnamed", "ragged", "blank"
 
 
@@ -48,13 +52,66 @@ class Block:
 class Cut:
     """The records of one block by municipality: lines, and the numbers of the records.
 
-    ``apart`` has the numbers of those that belong to none, by the reason.
+    ``packed`` has the lines in less room, ``apart`` the numbers of records that belong to none, by
+    the reason.
     """
 
     block: Block
     lines: dict[str, bytes] = field(default_factory=dict)
+    packed: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
     apart: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def packed(lines: bytes) -> tuple[bytes, int]:
+    """Lines in half the room, and how long they are."""
+    return CODEC.compress(lines, asbytes=True), len(lines)
+
+
+def unpacked(lines: bytes, size: int) -> bytes:
+    """What was packed."""
+    return CODEC.decompress(lines, decompressed_size=size, asbytes=True)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The records of one municipality in a file that several share, the header's lines first.
+
+    ``lines`` are packed, with their size; ``numbers`` are those of its records in the shared file.
+    Of a workbook, which is read in one go, ``table`` has the rows, and ``lines`` is empty.
+    ``encoding`` is set where it is not the file's.
+    """
+
+    lines: tuple[tuple[bytes, int], ...]
+    numbers: np.ndarray
+    table: TextTable | None = None
+    encoding: str = ""
+
+    @property
+    def size(self) -> int:
+        """The bytes that are kept."""
+        return sum(len(packed) for packed, _ in self.lines) + self.numbers.nbytes
+
+    def read_as(self, source: Source, file: str) -> TextTable:
+        """The piece as texts, under the row numbers of the shared file."""
+        if self.table is not None:
+            return replace(self.table, file=file)
+        declared = self.encoding or source.encoding
+        raw = b"".join(unpacked(*each) for each in self.lines)
+        found = read_text(raw, replace(source, encoding=declared), file)
+        known = np.concatenate([[0], self.numbers])
+        problems = [
+            replace(each, rows=tuple(int(known[row]) for row in each.rows))
+            for each in found.problems
+            if each.rule != "W-HEADER-ROW"
+        ]
+        stopped = found.stopped.assign(row=known[found.stopped["row"].to_numpy(dtype="int64")])
+        rows = found.rows
+        if len(rows):
+            cells = [normal_header(each) for each in cell_headers(source)]
+            is_mapped = [each in cells for each in rows]
+            rows = rows.loc[:, is_mapped].set_axis(pd.Index(known[rows.index], name="row"))
+        return TextTable(file, found.sheet, rows, {}, stopped, problems)
 
 
 class Places:
@@ -101,6 +158,7 @@ def cut_lines(raw: bytes, head: Head, places: Places, offset: int, is_last: bool
         kinds[: head.count] = len(places.kinds) - 1
     cut = Cut(Block(offset, used, 0))
     _part(text, kinds, ends, places, head.separator.decode(), cut)
+    cut.packed = {code: packed(lines) for code, lines in cut.lines.items()}
     return cut
 
 

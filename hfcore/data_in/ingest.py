@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +19,8 @@ import pandas as pd
 from hfcore.data_in import moves
 from hfcore.data_in.account import ACCOUNT, build_account, forget_states, read_account
 from hfcore.data_in.aliases import read_aliases
-from hfcore.data_in.budget import MEMORY, bytes_needed, room_within, workers_within
+from hfcore.data_in.budget import MEMORY, PROCESS_BYTES, bytes_needed, room_within, workers_within
+from hfcore.data_in.crew import Crew
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Given, Intake, take_in
 from hfcore.data_in.mapping import check_mapping
 from hfcore.data_in.parts import Shelf, fingerprint, hashes_of, seal_of
@@ -84,13 +83,15 @@ def ingest_study(
     chosen = [study.municipality(code) for code in municipalities] or list(study.municipalities)
     key = read_key(study, key_file)
     folder = processed_folder(study_name)
-    with study_lock(folder) if write else nullcontext():
+    with study_lock(folder) if write else nullcontext(), Crew() as crew:
         before = read_account(folder)
         _check_fingerprint(before, key, study)
         aliases, problems = read_aliases(raw_folder(study_name), study.cutoff)
         hashes = {each.code: hashes_of(raw_folder(study_name) / each.code) for each in chosen}
         codes, known = [each.code for each in chosen], folder / PARTS / SHARED if write else None
-        shared = Shared(study, codes, room_within(memory, workers), known, workers)
+        workers = min(workers, memory // PROCESS_BYTES)
+        room = room_within(memory, workers)
+        shared = Shared(study, codes, room, known, workers, lambda: crew.start(workers - 1))
         problems += shared.problems
         states = {each.code: _state(study, each, key, aliases, hashes, shared) for each in chosen}
         work = partial(_work, study=study, key=key, aliases=aliases, hashes=hashes, write=write)
@@ -99,7 +100,7 @@ def ingest_study(
         workers = workers_within(memory - shared.held, needs, workers)
         if write:
             shutil.rmtree(folder / STAGE, ignore_errors=True)
-        done = _each(work, shared.batches(changed), workers)
+        done = crew.do(work, shared.batches(changed), workers)
         if key.is_simulated:
             problems.append(problem("W-IDENTITY", "study.toml"))
         if write and done:
@@ -158,48 +159,6 @@ def _is_done(before: dict, code: str, states: dict[str, str], folder: Path) -> b
 
 def _need(files: Iterable[Path], pieces: Mapping[str, int]) -> int:
     return bytes_needed({path.name: path.stat().st_size for path in files} | dict(pieces))
-
-
-def _each(work: partial, batches: Iterable[Mapping[str, dict]], workers: int) -> list[Intake]:
-    """Take in each municipality, here and in as many processes more as there are more workers.
-
-    ``batches`` have the pieces of shared files of the municipalities that are taken in together.
-    """
-    _alone()
-    done: list[Intake] = []
-    with ExitStack() as stack:
-        pool = None
-        for batch in batches:
-            if workers > 1 and len(batch) > 1 and pool is None:
-                others = min(workers, len(batch)) - 1
-                made = ProcessPoolExecutor(others, get_context("spawn"), initializer=_alone)
-                pool = stack.enter_context(made)
-            done += _together(work, list(batch.items()), pool)
-    return done
-
-
-def _together(
-    work: partial, given: list[tuple[str, dict]], pool: ProcessPoolExecutor | None
-) -> list[Intake]:
-    """Take in some municipalities; this process begins from the end, while others still start."""
-    if pool is None:
-        return [work(*each) for each in given]
-    elsewhere = [pool.submit(work, *each) for each in given]
-    here = {
-        place: work(*given[place])
-        for place in reversed(range(len(given)))
-        if elsewhere[place].cancel()
-    }
-    return [
-        here[place] if place in here else future.result() for place, future in enumerate(elsewhere)
-    ]
-
-
-def _alone() -> None:
-    """Leave the other cores to the other workers."""
-    import pyarrow
-
-    pyarrow.set_cpu_count(1)
 
 
 def _work(

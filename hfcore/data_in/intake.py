@@ -18,7 +18,7 @@ from hfcore.data_in.filenames import told_name
 from hfcore.data_in.finding import find_files, unused_files
 from hfcore.data_in.joining import join_drop
 from hfcore.data_in.parts import Shelf
-from hfcore.data_in.reading import Piece, TextTable, read_source
+from hfcore.data_in.reading import Readable, TextTable, read_source
 from hfcore.data_in.rules import problem
 from hfcore.errors import Problem, StudyError
 from hfcore.identity import Key, pseudonyms, record_keys, row_marks
@@ -90,7 +90,7 @@ def take_in(
 class Given:
     """A raw file, or a piece of one that several municipalities share, and how it is told."""
 
-    raw: Path | Piece
+    raw: Path | Readable
     name: str
     sha256: str
 

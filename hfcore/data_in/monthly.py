@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from hfcore.data_in.linking import as_texts, by_file, heads_of, with_households
-from hfcore.data_in.reading import Piece, TextTable, read_source
+from hfcore.data_in.reading import Readable, TextTable, read_source
 from hfcore.ids import normal_ids
 from hfcore.study import ColumnSource, Source, Study
 
@@ -59,7 +59,7 @@ def _placed(source: Source, name: str) -> str:
     return str(PUBLISHED.index(name) + 1) if is_placed else name
 
 
-def read_files(files: list[Path | Piece], names: list[str], source: Source) -> list[TextTable]:
+def read_files(files: list[Path | Readable], names: list[str], source: Source) -> list[TextTable]:
     """The files as texts under the names of the fields."""
     reading = reading_source(source)
     return [read_source(file, reading, name) for file, name in zip(files, names, strict=True)]

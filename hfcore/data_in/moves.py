@@ -15,8 +15,6 @@ import shutil
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from hfcore.data_in.membership import SAME_SHARE
 from hfcore.data_in.rules import problem
@@ -89,6 +87,10 @@ def _other(names: list[str]) -> list[str]:
 
 def _registrations(same: pd.DataFrame, study: Study) -> pd.DataFrame:
     """One row a household and municipality that is linked to another; ``family`` numbers them."""
+    # Half a second that only a drop with moves needs.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ends = [same[PLACE], same[_other(PLACE)].set_axis(PLACE, axis=1)]
     places, distinct = pd.factorize(pd.MultiIndex.from_frame(pd.concat(ends)))
     links = np.split(places, 2)

@@ -5,7 +5,7 @@ As many are kept at once as memory has room for; the others are cut when their t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +28,7 @@ class Shared:
         room: int,
         folder: Path | None = None,
         threads: int = 1,
+        before_reading: Callable[[], None] = lambda: None,
     ):
         self.files: list[SharedFile] = []
         self.problems: list[Problem] = []
@@ -40,7 +41,7 @@ class Shared:
             self.problems += refused
             for path in paths:
                 file = SharedFile(path, place, study)
-                told.add(file.look(wanted, room - self.held, threads, folder))
+                told.add(file.look(wanted, room - self.held, threads, folder, before_reading))
                 self.files.append(file)
                 self.problems += file.problems()
         for path in folder.glob("*.json") if folder else ():

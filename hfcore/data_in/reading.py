@@ -9,8 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -53,41 +54,14 @@ class TextTable:
     problems: list[Problem]
 
 
-@dataclass(frozen=True)
-class Piece:
-    """The records of one municipality in a file that several share, the header's lines first.
-
-    ``numbers`` are those of its records in the shared file. Of a workbook, which is read in one
-    go, ``table`` has the rows, and ``raw`` nothing. ``encoding`` is set where it is not the file's.
-    """
-
-    raw: bytes
-    numbers: np.ndarray
-    table: TextTable | None = None
-    encoding: str = ""
+class Readable(Protocol):
+    """Something other than a file that can be read as one."""
 
     def read_as(self, source: Source, file: str) -> TextTable:
-        """The piece as texts, under the row numbers of the shared file."""
-        if self.table is not None:
-            return replace(self.table, file=file)
-        declared = self.encoding or source.encoding
-        found = _read_text(self.raw, replace(source, encoding=declared), file)
-        known = np.concatenate([[0], self.numbers])
-        problems = [
-            replace(each, rows=tuple(int(known[row]) for row in each.rows))
-            for each in found.problems
-            if each.rule != "W-HEADER-ROW"
-        ]
-        stopped = found.stopped.assign(row=known[found.stopped["row"].to_numpy(dtype="int64")])
-        rows = found.rows
-        if len(rows):
-            cells = [normal_header(each) for each in _cell_headers(source)]
-            is_mapped = [each in cells for each in rows]
-            rows = rows.loc[:, is_mapped].set_axis(pd.Index(known[rows.index], name="row"))
-        return TextTable(file, found.sheet, rows, {}, stopped, problems)
+        """The texts, told under the name of a file."""
 
 
-def read_source(raw: Path | Piece, source: Source, name: str = "") -> TextTable:
+def read_source(raw: Path | Readable, source: Source, name: str = "") -> TextTable:
     """Read a raw file, or a piece of one, as texts.
 
     What cannot be read gives no rows and a problem.
@@ -96,13 +70,13 @@ def read_source(raw: Path | Piece, source: Source, name: str = "") -> TextTable:
         raise StudyError("sources: separator is one character, such as ; or \\t.")
     file = harmless(name or raw.name)
     try:
-        if isinstance(raw, Piece):
+        if not isinstance(raw, Path):
             return raw.read_as(source, file)
         if source.format == "excel":
             return _read_excel(raw, source, file)
         if raw.stat().st_size > MAX_TEXT_BYTES:
             raise RefusedFileError("E-SIZE")
-        return _read_text(raw.read_bytes(), source, file)
+        return read_text(raw.read_bytes(), source, file)
     except RefusedFileError as refused:
         found = problem(refused.rule, file, sheet=harmless(source.sheet), **refused.words)
         return TextTable(file, source.sheet, pd.DataFrame(), {}, stopped_rows(), [found])
@@ -121,10 +95,11 @@ def stopped_rows(rows: object = (), column: str = "", rule: str = "") -> pd.Data
 def mapped_headers(source: Source) -> list[str]:
     """The headers that a source's mapping and options name, each once."""
     shared = [source.municipality.header] if source.is_shared else []
-    return list(dict.fromkeys([*_cell_headers(source), *shared]))
+    return list(dict.fromkeys([*cell_headers(source), *shared]))
 
 
-def _cell_headers(source: Source) -> list[str]:
+def cell_headers(source: Source) -> list[str]:
+    """The headers whose cells become columns of the table, or are looked at on the way."""
     headers = [column.header for column in source.columns.values() if column.header]
     return headers + [str(source.options[key]) for key in OPTION_HEADERS if key in source.options]
 
@@ -179,7 +154,8 @@ def _is_as_declared(encoding: str, declared: str, text: str) -> bool:
     return found == expected or found == "utf-16" or encoding == "utf-8-sig"
 
 
-def _read_text(raw: bytes, source: Source, file: str) -> TextTable:
+def read_text(raw: bytes, source: Source, file: str) -> TextTable:
+    """The bytes of a delimited file as texts; RefusedFileError where they cannot be read."""
     if len(raw) > MAX_TEXT_BYTES:
         raise RefusedFileError("E-SIZE")
     try:

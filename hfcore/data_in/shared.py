@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.data_in import blocks
-from hfcore.data_in.cutting import ELSEWHERE, RAGGED, UNNAMED, Block, Head, Places
+from hfcore.data_in.cutting import ELSEWHERE, RAGGED, UNNAMED, Block, Head, Piece, Places, packed
 from hfcore.data_in.delimited import split_records
 from hfcore.data_in.filenames import told_name
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Given
@@ -26,7 +26,6 @@ from hfcore.data_in.packages import RefusedFileError
 from hfcore.data_in.parts import code_seal, fingerprint
 from hfcore.data_in.reading import (
     HEADER_SEARCH_ROWS,
-    Piece,
     TextTable,
     decode,
     find_header,
@@ -73,26 +72,34 @@ class SharedFile:
         self._head: Head | None = None
         self._kept: dict[str, Piece] = {}
 
-    def look(self, wanted: Sequence[str], room: int, threads: int, folder: Path | None) -> str:
+    def look(
+        self,
+        wanted: Sequence[str],
+        room: int,
+        threads: int,
+        folder: Path | None,
+        before_reading: Callable[[], None],
+    ) -> str:
         """Find whose the rows are, and keep the wanted pieces, the first ones, while there is room.
 
         What was found is told to the next time in a file in ``folder``, whose name is returned.
         """
-        sha256 = file_hash(self.path)
-        seal = fingerprint(sha256, repr(self.source), repr(self._codes), self.name, code_seal())
-        path = folder / f"{seal}.json" if folder else None
+        seal = (repr(self.source), repr(self._codes), self.name, code_seal())
+        told = {path.name for path in folder.glob("*.json")} if folder else set()
+        name = f"{fingerprint(file_hash(self.path), *seal)}.json" if told else ""
         try:
-            self.found = Found(**json.loads(path.read_text(encoding="utf-8")))
-        except (AttributeError, OSError, TypeError, ValueError):
-            self._read(sha256, wanted, room, threads)
-            if path:
-                write_text(path, json.dumps(asdict(self.found)))
-        return f"{seal}.json"
+            self.found = Found(**json.loads((folder / name).read_text(encoding="utf-8")))
+        except (OSError, TypeError, ValueError):
+            before_reading()
+            name = f"{fingerprint(self._read(wanted, room, threads), *seal)}.json"
+            if folder:
+                write_text(folder / name, json.dumps(asdict(self.found)))
+        return name
 
     @property
     def held(self) -> int:
         """The bytes of the pieces that are kept."""
-        return sum(len(piece.raw) + piece.numbers.nbytes for piece in self._kept.values())
+        return sum(piece.size for piece in self._kept.values())
 
     def has(self, code: str) -> bool:
         """Whether a municipality's piece is at hand, or has no row."""
@@ -134,16 +141,18 @@ class SharedFile:
             list(QUARANTINE_COLUMNS)
         ]
 
-    def _read(self, sha256: str, wanted: Sequence[str], room: int, threads: int) -> None:
+    def _read(self, wanted: Sequence[str], room: int, threads: int) -> str:
+        """Read the file; its SHA-256."""
         self.found, self._kept = Found(), {}
         try:
             if self.source.format == "excel":
-                self._read_sheet(sha256)
+                self._read_sheet(file_hash(self.path))
             elif self._find_head():
-                self._read_lines(wanted, room, threads)
+                return self._read_lines(wanted, room, threads)
         except RefusedFileError as refused:
             self.found, self._kept = Found(), {}
             self.found.problems = [asdict(problem(refused.rule, self.name, **refused.words))]
+        return file_hash(self.path)
 
     def _read_sheet(self, sha256: str) -> None:
         table = read_source(self.path, self.source, self.name)
@@ -161,7 +170,7 @@ class SharedFile:
             if code in self._codes:
                 numeric = {each: at.intersection(rows.index) for each, at in table.numeric.items()}
                 own = TextTable("", table.sheet, rows, numeric, stopped_rows(), [])
-                self._kept[code] = Piece(b"", rows.index.to_numpy(), own)
+                self._kept[code] = Piece((), rows.index.to_numpy(), own)
                 self.found.pieces[code] = (fingerprint(sha256, code), 0)
 
     def _find_head(self) -> bool:
@@ -182,10 +191,10 @@ class SharedFile:
         self._head = blocks.head_of(raw, at, len(headers), place, separator, codec, start)
         return True
 
-    def _read_lines(self, wanted: Sequence[str], room: int, threads: int) -> None:
+    def _read_lines(self, wanted: Sequence[str], room: int, threads: int) -> str:
         head, cuts = self._head, {code: [] for code in wanted}
-        hashes, sizes, held = {}, {}, 0
-        for cut in blocks.cut_file(self.path, head, self._places, threads):
+        hashes, sizes, held, whole = {}, {}, 0, hashlib.sha256()
+        for cut in blocks.cut_file(self.path, head, self._places, threads, whole.update):
             self.found.blocks.append((*asdict(cut.block).values(), list(cut.lines)))
             self.found.elsewhere += len(cut.apart.get(ELSEWHERE, ()))
             for reason in STOPPED.keys() & cut.apart.keys():
@@ -197,19 +206,19 @@ class SharedFile:
                 known.update(cut.numbers[code])
                 sizes[code] = sizes.get(code, len(head.raw)) + len(lines)
                 if code in cuts:
-                    cuts[code].append((lines, cut.numbers[code]))
-                    held += len(lines) + cut.numbers[code].nbytes
+                    cuts[code].append(Piece((cut.packed[code],), cut.numbers[code]))
+                    held += cuts[code][-1].size
             while held > room and cuts:
-                _, dropped = cuts.popitem()
-                held -= sum(len(lines) + numbers.nbytes for lines, numbers in dropped)
+                held -= sum(each.size for each in cuts.popitem()[1])
         self.found.pieces = {code: (each.hexdigest(), sizes[code]) for code, each in hashes.items()}
-        # Each list goes as soon as it is joined, or all would be there twice.
-        self._kept = {code: _joined(head, cuts.pop(code)) for code in list(cuts) if cuts[code]}
+        self._kept = {code: _joined(head, parts) for code, parts in cuts.items() if parts}
+        return whole.hexdigest()
 
     def _cut_again(self, codes: Sequence[str]) -> None:
         """Cut the pieces of some municipalities from the blocks that hold rows of theirs."""
         if self.source.format == "excel":
-            return self._read(file_hash(self.path), codes, 0, 1)
+            self._read(codes, 0, 1)
+            return
         if self._head is None:
             told, self.found.problems = self.found.problems, []
             self._find_head()
@@ -218,13 +227,13 @@ class SharedFile:
         known = [Block(*place) for *place, own in self.found.blocks if cuts.keys() & set(own)]
         for cut in blocks.cut_again(self.path, self._head, self._places, known):
             for code in cuts.keys() & cut.lines.keys():
-                cuts[code].append((cut.lines[code], cut.numbers[code]))
-        for code in (code for code in codes if cuts[code]):
-            self._kept[code] = _joined(self._head, cuts.pop(code))
-        return None
+                cuts[code].append(Piece((cut.packed[code],), cut.numbers[code]))
+        self._kept |= {code: _joined(self._head, parts) for code, parts in cuts.items() if parts}
 
 
-def _joined(head: Head, parts: list[tuple[bytes, np.ndarray]]) -> Piece:
-    numbers = [np.arange(1, head.count + 1, dtype="int32"), *(numbers for _, numbers in parts)]
-    raw = b"".join([head.raw, *(lines for lines, _ in parts)])
-    return Piece(raw, np.concatenate(numbers), encoding="utf-8" if head.codec else "")
+def _joined(head: Head, parts: list[Piece]) -> Piece:
+    """One piece of its parts, below the head."""
+    lines = (line for part in parts for line in part.lines)
+    numbers = [np.arange(1, head.count + 1, dtype="int32"), *(part.numbers for part in parts)]
+    encoding = "utf-8" if head.codec else ""
+    return Piece((packed(head.raw), *lines), np.concatenate(numbers), encoding=encoding)
