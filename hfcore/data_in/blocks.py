@@ -61,16 +61,18 @@ def cut_file(
     places: Places,
     threads: int = 1,
     see: Callable[[bytes], None] = lambda read: None,
+    is_tight: Callable[[int], bool] = lambda offset: False,
 ) -> Iterator[Cut]:
     """Read a file once and cut block after block, several at a time by as many ``threads``.
 
-    All that is read is shown to ``see``.
+    All that is read is shown to ``see``; ``is_tight`` says whether there is so little room for
+    what comes from a byte on that lines must be packed.
 
     Raises RefusedFileError for a file without ends of lines, or not in its encoding.
     """
     number = 1
     with ThreadPoolExecutor(threads) as pool:
-        for cut in _waited_for(_cuts(path, head, places, pool, see), threads):
+        for cut in _waited_for(_cuts(path, head, places, pool, see, is_tight), threads):
             yield _numbered(cut, number)
             number += sum(map(len, [*cut.numbers.values(), *cut.apart.values()]))
 
@@ -92,6 +94,7 @@ def _cuts(
     places: Places,
     pool: ThreadPoolExecutor,
     see: Callable[[bytes], None],
+    is_tight: Callable[[int], bool],
 ) -> Iterator[Future[Cut]]:
     """Begin to cut each block; numbers count from 0 within it."""
     offset, left, is_last = head.start, b"", False
@@ -102,7 +105,8 @@ def _cuts(
             see(read)
             raw, is_last = left + read, len(read) < BLOCK_BYTES
             whole = len(raw) if is_last else _last_end(raw, head.codec)
-            begun = pool.submit(cut_lines, raw[:whole], head, places, offset, is_last)
+            told = (head, places, offset, is_last, is_tight(offset))
+            begun = pool.submit(cut_lines, raw[:whole], *told)
             # Where quotation marks part records, a block's end is known once it has been walked.
             used = begun.result().block.size if b'"' in raw else whole
             if used:

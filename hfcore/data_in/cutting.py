@@ -52,32 +52,35 @@ class Block:
 class Cut:
     """The records of one block by municipality: lines, and the numbers of the records.
 
-    ``packed`` has the lines in less room, ``apart`` the numbers of records that belong to none, by
-    the reason.
+    ``kept`` has the lines as they are to be kept (see `Piece`), ``apart`` the numbers of records
+    that belong to none, by the reason.
     """
 
     block: Block
     lines: dict[str, bytes] = field(default_factory=dict)
-    packed: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    kept: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
     apart: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def packed(lines: bytes) -> tuple[bytes, int]:
-    """Lines in half the room, and how long they are."""
+def _packed(lines: bytes) -> tuple[bytes, int]:
     return CODEC.compress(lines, asbytes=True), len(lines)
 
 
-def unpacked(lines: bytes, size: int) -> bytes:
-    """What was packed."""
-    return CODEC.decompress(lines, decompressed_size=size, asbytes=True)
+def _as_it_is(lines: bytes) -> tuple[bytes, int]:
+    return lines, 0
+
+
+def _unpacked(lines: bytes, size: int) -> bytes:
+    return CODEC.decompress(lines, decompressed_size=size, asbytes=True) if size else lines
 
 
 @dataclass(frozen=True)
 class Piece:
     """The records of one municipality in a file that several share, the header's lines first.
 
-    ``lines`` are packed, with their size; ``numbers`` are those of its records in the shared file.
+    ``lines`` are packed, with their size, or as they are, with 0; ``numbers`` are those of its
+    records in the shared file.
     Of a workbook, which is read in one go, ``table`` has the rows, and ``lines`` is empty.
     ``encoding`` is set where it is not the file's.
     """
@@ -90,14 +93,14 @@ class Piece:
     @property
     def size(self) -> int:
         """The bytes that are kept."""
-        return sum(len(packed) for packed, _ in self.lines) + self.numbers.nbytes
+        return sum(len(lines) for lines, _ in self.lines) + self.numbers.nbytes
 
     def read_as(self, source: Source, file: str) -> TextTable:
         """The piece as texts, under the row numbers of the shared file."""
         if self.table is not None:
             return replace(self.table, file=file)
         declared = self.encoding or source.encoding
-        raw = b"".join(unpacked(*each) for each in self.lines)
+        raw = b"".join(_unpacked(*each) for each in self.lines)
         found = read_text(raw, replace(source, encoding=declared), file)
         known = np.concatenate([[0], self.numbers])
         problems = [
@@ -141,7 +144,9 @@ class Places:
         return ELSEWHERE if len(code) == 4 and code.isdecimal() and code.isascii() else UNNAMED
 
 
-def cut_lines(raw: bytes, head: Head, places: Places, offset: int, is_last: bool) -> Cut:
+def cut_lines(
+    raw: bytes, head: Head, places: Places, offset: int, is_last: bool, is_packed: bool = False
+) -> Cut:
     """The records that are whole in some lines; numbers count from 0."""
     if not raw:
         return Cut(Block(offset, 0, 0))
@@ -158,7 +163,8 @@ def cut_lines(raw: bytes, head: Head, places: Places, offset: int, is_last: bool
         kinds[: head.count] = len(places.kinds) - 1
     cut = Cut(Block(offset, used, 0))
     _part(text, kinds, ends, places, head.separator.decode(), cut)
-    cut.packed = {code: packed(lines) for code, lines in cut.lines.items()}
+    keep = _packed if is_packed else _as_it_is
+    cut.kept = {code: keep(lines) for code, lines in cut.lines.items()}
     return cut
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.data_in import blocks
-from hfcore.data_in.cutting import ELSEWHERE, RAGGED, UNNAMED, Block, Head, Piece, Places, packed
+from hfcore.data_in.cutting import ELSEWHERE, RAGGED, UNNAMED, Block, Head, Piece, Places
 from hfcore.data_in.delimited import split_records
 from hfcore.data_in.filenames import told_name
 from hfcore.data_in.intake import QUARANTINE_COLUMNS, Given
@@ -39,6 +39,8 @@ from hfcore.journal import write_text
 from hfcore.store import file_hash, raw_folder
 from hfcore.study import Study
 
+# What a byte of a file takes when it is kept as it is, with the numbers of its rows.
+ROOM_A_BYTE = 1.15
 STOPPED = {RAGGED: "E-FIELDS", UNNAMED: "E-MUNICIPALITY"}
 
 
@@ -194,7 +196,13 @@ class SharedFile:
     def _read_lines(self, wanted: Sequence[str], room: int, threads: int) -> str:
         head, cuts = self._head, {code: [] for code in wanted}
         hashes, sizes, held, whole = {}, {}, 0, hashlib.sha256()
-        for cut in blocks.cut_file(self.path, head, self._places, threads, whole.update):
+        length = self.path.stat().st_size
+
+        def is_tight(offset: int) -> bool:
+            return held + ROOM_A_BYTE * (length - offset) > room
+
+        reading = blocks.cut_file(self.path, head, self._places, threads, whole.update, is_tight)
+        for cut in reading:
             self.found.blocks.append((*asdict(cut.block).values(), list(cut.lines)))
             self.found.elsewhere += len(cut.apart.get(ELSEWHERE, ()))
             for reason in STOPPED.keys() & cut.apart.keys():
@@ -206,7 +214,7 @@ class SharedFile:
                 known.update(cut.numbers[code])
                 sizes[code] = sizes.get(code, len(head.raw)) + len(lines)
                 if code in cuts:
-                    cuts[code].append(Piece((cut.packed[code],), cut.numbers[code]))
+                    cuts[code].append(Piece((cut.kept[code],), cut.numbers[code]))
                     held += cuts[code][-1].size
             while held > room and cuts:
                 held -= sum(each.size for each in cuts.popitem()[1])
@@ -227,7 +235,7 @@ class SharedFile:
         known = [Block(*place) for *place, own in self.found.blocks if cuts.keys() & set(own)]
         for cut in blocks.cut_again(self.path, self._head, self._places, known):
             for code in cuts.keys() & cut.lines.keys():
-                cuts[code].append(Piece((cut.packed[code],), cut.numbers[code]))
+                cuts[code].append(Piece((cut.kept[code],), cut.numbers[code]))
         self._kept |= {code: _joined(self._head, parts) for code, parts in cuts.items() if parts}
 
 
@@ -236,4 +244,4 @@ def _joined(head: Head, parts: list[Piece]) -> Piece:
     lines = (line for part in parts for line in part.lines)
     numbers = [np.arange(1, head.count + 1, dtype="int32"), *(part.numbers for part in parts)]
     encoding = "utf-8" if head.codec else ""
-    return Piece((packed(head.raw), *lines), np.concatenate(numbers), encoding=encoding)
+    return Piece(((head.raw, 0), *lines), np.concatenate(numbers), encoding=encoding)
