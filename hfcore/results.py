@@ -75,6 +75,8 @@ METRICS = (
     "plan_unchanged",
     "plan_changed_difference",
     "plan_closer_to_work",
+    "plan_changed_over_time",
+    "plan_closer_over_time",
     "cost",
     "cost_per_household",
     "cost_per_exit",
