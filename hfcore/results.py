@@ -48,6 +48,8 @@ METRICS = (
     "support_duration_at_start",
     "support_duration_band",
     "queue_wait",
+    "queue_incidence",
+    "queue_restricted_mean",
     "participation_mean",
     "closure_share_naive",
     "closure_share_entered",

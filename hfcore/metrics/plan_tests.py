@@ -15,7 +15,7 @@ from hfcore.statistics import exact_tests
 from hfcore.study import Study
 
 _COUNTED = ("group", "subgroup", "households", "gained", "lost")
-_P_VALUES = ("mid_p", "exact", "chi_square")
+_P_VALUES = ("p_mid", "p_exact", "p_chi_square")
 _TESTS = {
     "fisher": exact_tests.fisher,
     "fisher_mid_p": exact_tests.fisher_mid_p,
@@ -73,7 +73,7 @@ def mcnemar_tests(
     -------
     One row a ``group`` and pair of points (``subgroup`` ``months=6-12``): households, how many
     have another plan than at start at the later point only (``gained``) and at the earlier only
-    (``lost``), and the p-values ``mid_p``, ``exact`` and ``chi_square`` (null where nobody
+    (``lost``), and the p-values ``p_mid``, ``p_exact`` and ``p_chi_square`` (null where nobody
     changed). All are null where nobody was observed at both.
 
     Notes
@@ -98,9 +98,9 @@ def mcnemar_tests(
                     "households": len(change),
                     "gained": gained,
                     "lost": lost,
-                    "mid_p": exact_tests.mcnemar_mid_p(gained, lost),
-                    "exact": exact_tests.mcnemar(gained, lost),
-                    "chi_square": exact_tests.mcnemar_chi_square(gained, lost).p_value,
+                    "p_mid": exact_tests.mcnemar_mid_p(gained, lost),
+                    "p_exact": exact_tests.mcnemar(gained, lost),
+                    "p_chi_square": exact_tests.mcnemar_chi_square(gained, lost).p_value,
                 }
             )
     found = pd.DataFrame(rows, columns=[*_COUNTED, *_P_VALUES]).astype(

@@ -15,7 +15,16 @@ from pandas.api.types import (
     is_numeric_dtype,
 )
 
-from hfcore.pages.formats import day, label, month_name, number, quantity, span, subgroup_label
+from hfcore.pages.formats import (
+    day,
+    label,
+    month_name,
+    number,
+    p_value,
+    quantity,
+    span,
+    subgroup_label,
+)
 from hfcore.pages.texts import has_text, text
 from hfcore.pages.wording import caption as caption_of
 
@@ -28,6 +37,7 @@ _SECTIONS = {
     "cause": "causes",
     "covariate": "covariates",
     "kind": "ratios",
+    "test": "tests",
     "status": "statuses",
     "rule": "rules_of_grade",
     "left_out": "left_out_reasons",
@@ -280,6 +290,8 @@ def _plain_text(value: object, column: str, series: pd.Series, language: str) ->
         is_month = column.endswith("month")
         return month_name(value, language) if is_month else day(value, language)
     if is_numeric_dtype(series):
+        if column.startswith("p_"):
+            return p_value(value, language)
         unit = column.rpartition("_")[2]
         if unit in ("share", "sek"):
             return quantity(value, unit, language)
