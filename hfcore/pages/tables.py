@@ -106,9 +106,7 @@ def _result_cells(
         same = column != "n" and counts.fillna(-1).eq(rows["estimate"].fillna(-1)).all()
         is_estimate = column == "n" and counts.fillna(-1).eq(rows["estimate"].fillna(-1)).all()
         if counts.notna().any() and not same and not is_estimate:
-            # A difference counts both groups in n and the participants as its events.
-            is_arm = column == "n_events" and rows["group"].eq("difference").all()
-            name = text("columns", "participants" if is_arm else column, language)
+            name = text("columns", _counted(column, rows), language)
             cells[name] = [quantity(count, "count", language) for count in counts]
             values[name] = counts.to_numpy(dtype="float64", na_value=np.nan)
     is_weak = rows["status"].eq("too_few") & rows["estimate"].notna()
@@ -117,6 +115,15 @@ def _result_cells(
         cells[text("columns", "status", language)] = [words[each] for each in is_weak.astype(int)]
     frame = pd.DataFrame(cells)
     return frame, pd.DataFrame(values).reindex(columns=frame.columns)
+
+
+def _counted(column: str, rows: pd.DataFrame) -> str:
+    """What a column of counts holds: a difference has both groups in n, the first as its events."""
+    if column == "n_events" and rows["group"].eq("difference").all():
+        return "participants"
+    if column == "n_events" and rows["metric"].eq("incidence_difference").all():
+        return "in_group"
+    return column
 
 
 def _name_columns(rows: pd.DataFrame, language: str, always: str | None) -> tuple[dict, dict]:
