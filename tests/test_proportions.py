@@ -110,6 +110,11 @@ def test_boschloo_is_never_weaker_than_fisher():
         assert exact.less <= fisher.less + 1e-12
 
 
+def test_boschloo_leaves_groups_that_are_too_large():
+    found = exact_tests.boschloo(300, 1000, 250, 1000)
+    assert np.isnan([found.greater, found.less, found.two_sided]).all()
+
+
 def test_pearson_is_the_square_of_the_pooled_score():
     x1, n1, x2, n2 = TABLES[0]
     common = (x1 + x2) / (n1 + n2)

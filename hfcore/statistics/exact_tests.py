@@ -15,6 +15,8 @@ from scipy.stats import binom, boschloo_exact, hypergeom
 from hfcore.statistics.group_comparison import ChiSquare
 from hfcore.statistics.intervals import checked_counts
 
+MOST_TABLES = 200_000
+
 
 @dataclass(frozen=True)
 class PValues:
@@ -85,7 +87,8 @@ def boschloo(events: int, n: int, events_other: int, n_other: int) -> PValues:
     -----
     Fisher's one-sided p-value as the statistic, largest over all common shares. Two-sided: twice
     the smaller tail. Others take Fisher's two-sided p-value as the statistic, which is smaller
-    where the groups differ in size.
+    where the groups differ in size. NaN where more than 200,000 tables are possible, since its time
+    grows with them: in such groups the tests agree.
 
     Examples
     --------
@@ -99,6 +102,8 @@ def boschloo(events: int, n: int, events_other: int, n_other: int) -> PValues:
     checked_counts(events, n), checked_counts(events_other, n_other)
     if not 0 < events + events_other < n + n_other:
         return PValues(1.0, 1.0, 1.0)
+    if (n + 1) * (n_other + 1) > MOST_TABLES:
+        return PValues(np.nan, np.nan, np.nan)
     table = [[events, events_other], [n - events, n_other - events_other]]
     greater, less = (
         float(boschloo_exact(table, alternative=side, n=64).pvalue) for side in ("greater", "less")
