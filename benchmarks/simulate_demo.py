@@ -19,14 +19,13 @@ estimator's assumption allows: they show what the bundled studies can not be use
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _table import markdown_rows, read_options, write_table
 
 from hfcore.metrics.changes import WINDOWS, difference_of_changes, window_change
 from hfcore.metrics.covariates import covariate_matrix
@@ -38,7 +37,6 @@ from hfcore.simulated.simulation import Process
 from hfcore.simulated.truth import whole_window_gains
 from hfcore.study import Definitions, Municipality
 
-HERE = Path(__file__).parent
 SIZES = (20, 30, 95, 400)
 PROCESSES = {"no peak": replace(Process(), select_shock=0.0), "peak": Process()}
 EFFECTS = (0.0, -1250.0)
@@ -146,8 +144,7 @@ def as_markdown(table: pd.DataFrame, seed: int) -> str:
             for name in table.select_dtypes("number")
         }
     )
-    lines = ["| " + " | ".join(shown.columns) + " |", "|" + "---|" * len(shown.columns)]
-    lines += ["| " + " | ".join(row) + " |" for row in shown.astype("str").to_numpy().tolist()]
+    lines = markdown_rows(shown)
     return "\n".join([*_head(table, seed), "", *lines, ""])
 
 
@@ -171,11 +168,7 @@ def _head(table: pd.DataFrame, seed: int) -> list[str]:
 
 def main() -> None:
     """Run every cell and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--replications", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=HERE)
-    options = parser.parse_args()
+    options = read_options(__doc__)
     parts = []
     for name, effect, n in cells():
         # Every such study tries 81 draws of controls: a quarter as many are drawn.
@@ -183,9 +176,7 @@ def main() -> None:
         parts.append(run_cell(name, effect, n, count, options.seed))
         print(parts[-1].to_string(header=False, index=False, float_format="%.3f"), flush=True)
     table = pd.concat(parts, ignore_index=True).round(6)
-    table.to_csv(options.out / "demo_simulation.csv", index=False, lineterminator="\n")
-    text = as_markdown(table, options.seed)
-    (options.out / "demo_simulation.md").write_text(text, encoding="utf-8")
+    write_table(table, as_markdown(table, options.seed), options.out, "demo_simulation")
 
 
 if __name__ == "__main__":

@@ -20,16 +20,14 @@ strong selection on the permanent need alone, and shocks that come at once and f
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _table import markdown_rows, read_options, write_table
 
 from hfcore.metrics.changes import difference_of_changes, window_change
 
-HERE = Path(__file__).parent
 MONTHS = np.arange(-24, 25)
 SIZES = (20, 30, 95, 400)
 EFFECTS = (0.0, -1250.0)
@@ -236,8 +234,7 @@ def as_markdown(table: pd.DataFrame, seed: int) -> str:
             for name in table.select_dtypes("number")
         }
     )
-    lines = ["| " + " | ".join(shown.columns) + " |", "|" + "---|" * len(shown.columns)]
-    lines += ["| " + " | ".join(row) + " |" for row in shown.astype("str").to_numpy().tolist()]
+    lines = markdown_rows(shown)
     error = 100 * np.sqrt(0.95 * 0.05 / table["replications"].max())
     return "\n".join(
         [
@@ -262,11 +259,7 @@ def as_markdown(table: pd.DataFrame, seed: int) -> str:
 
 def main() -> None:
     """Run every cell and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--replications", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=HERE)
-    options = parser.parse_args()
+    options = read_options(__doc__)
     rows = []
     for n, effect, name in cells():
         rows.append(run_cell(n, effect, name, options.replications, options.seed))
@@ -277,9 +270,7 @@ def main() -> None:
             flush=True,
         )
     table = pd.DataFrame(rows).round(6)
-    table.to_csv(options.out / "support_simulation.csv", index=False, lineterminator="\n")
-    text = as_markdown(table, options.seed)
-    (options.out / "support_simulation.md").write_text(text, encoding="utf-8")
+    write_table(table, as_markdown(table, options.seed), options.out, "support_simulation")
 
 
 if __name__ == "__main__":

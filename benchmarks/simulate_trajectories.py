@@ -6,7 +6,9 @@ It writes benchmarks/trajectories_coverage.md; the same seed gives the same byte
 Stays: each month a stay ends by one of three causes with fixed chances, so every truth is a sum;
 follow-up is even over 6 to 36 months; the rare cause ends one stay in twenty within a year, and
 where none closed so there is no interval. Plans: two adults in six of ten households, alike with a
-correlation of 0.3; three controls a participant. Places: shares from a beta distribution, three or
+correlation of 0.3; three controls a participant. The same adults later: one in ten of those with
+another plan has gone back and one in five of the others has come to one, alike within households.
+Places: shares from a beta distribution, three or
 ten places of 20, 30 or 95 households.
 """
 
@@ -17,13 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
-from hfcore.statistics import event_times, intervals, pooling
+from hfcore.statistics import event_times, intervals, pooling, proportions
 
 HERE = Path(__file__).resolve().parent
 SIZES = (20, 30, 95, 400)
 CHANCES = np.array([0.022, 0.006, 0.03])
 AT = 12
 SHARE, CORRELATION = 0.3, 0.3
+BACK, GAINS = 0.1, (0.2, 0.05)
+# Later and earlier: both, gained, lost, neither.
+PAIRS = ((1, 1), (1, 0), (0, 1), (0, 0))
 
 
 def truth() -> tuple[float, float, np.ndarray]:
@@ -70,10 +75,14 @@ def _holds(ends: tuple, true: float) -> float:
 
 def draw_adults(rng: np.random.Generator, households: int) -> tuple[np.ndarray, np.ndarray]:
     """Outcome and household of adults whose households share a common chance."""
-    size = (1 - CORRELATION) / CORRELATION
-    chance = rng.beta(SHARE * size, (1 - SHARE) * size, households)
+    chance = _common_chance(rng, SHARE, households)
     home = np.repeat(np.arange(households), np.where(rng.random(households) < 0.6, 2, 1))
     return (rng.random(len(home)) < chance[home]).astype(float), home
+
+
+def _common_chance(rng: np.random.Generator, mean: float, households: int) -> np.ndarray:
+    size = (1 - CORRELATION) / CORRELATION
+    return rng.beta(mean * size, (1 - mean) * size, households)
 
 
 def plans_covered(rng: np.random.Generator, n: int) -> list[float]:
@@ -86,9 +95,22 @@ def plans_covered(rng: np.random.Generator, n: int) -> list[float]:
     for y, homes in groups:
         squares = np.sum(np.bincount(homes) ** 2)
         sizes += [y.sum(), len(y), float(intervals.effective_n(len(y), squares, alike))]
-    clustered = intervals.newcombe_clustered(*sizes)
-    plain = intervals.newcombe(*(sizes[place] for place in (0, 1, 3, 4)))
+    clustered = proportions.newcombe_clustered(*sizes)
+    plain = proportions.newcombe(*(sizes[place] for place in (0, 1, 3, 4)))
     return [_holds(clustered, 0), _holds(plain, 0)]
+
+
+def later_covered(rng: np.random.Generator, n: int, gain: float) -> list[float]:
+    """Whether the paired intervals hold the true change: with and without households."""
+    earlier, home = draw_adults(rng, n)
+    chances = [_common_chance(rng, each, n)[home] for each in (BACK, gain)]
+    later = np.where(rng.random(len(home)) < np.where(earlier, *chances), 1 - earlier, earlier)
+    cells = [np.sum((earlier == one) & (later == two)) for two, one in PAIRS]
+    alike = intervals.icc(later - earlier, home)
+    worth = intervals.effective_n(len(home), np.sum(np.bincount(home) ** 2), alike)
+    truth_of_change = (1 - SHARE) * gain - SHARE * BACK
+    ends = (proportions.newcombe_paired(*cells, n_eff=worth), proportions.newcombe_paired(*cells))
+    return [_holds(each, truth_of_change) for each in ends]
 
 
 def places_covered(rng: np.random.Generator, places: int, spread: float) -> list[float]:
@@ -119,7 +141,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     rng, times = np.random.default_rng(asked.seed), asked.replications
-    stays, plans, places = [], [], []
+    stays, plans, later, places = [], [], [], []
     for n in SIZES:
         held = np.array([stays_covered(rng, n) for _ in range(times)])
         cells = [f"{each:.3f}" for each in np.nanmean(held, axis=0)]
@@ -127,6 +149,11 @@ def main() -> None:
         stays.append(f"| {n} | " + " | ".join(cells) + " |")
         held = np.nanmean([plans_covered(rng, n) for _ in range(times)], axis=0)
         plans.append(f"| {n} | {held[0]:.3f} | {held[1]:.3f} |")
+        cells = []
+        for gain in GAINS:
+            held = np.mean([later_covered(rng, n, gain) for _ in range(times)], axis=0)
+            cells += [f"{each:.3f}" for each in held]
+        later.append(f"| {n} | " + " | ".join(cells) + " |")
     for number, spread in ((3, 20.0), (3, 200.0), (10, 20.0), (10, 200.0)):
         held = np.mean([places_covered(rng, number, spread) for _ in range(times // 8)], axis=0)
         errors = np.sqrt(held[2:])
@@ -142,6 +169,11 @@ def main() -> None:
             ),
             table(
                 "| households (and 3 controls each) | Newcombe, effective numbers | plain |", plans
+            ),
+            table(
+                "| households, adults twice | one in five gained: effective numbers | plain | "
+                "one in twenty: effective numbers | plain |",
+                later,
             ),
             table(
                 "| places | correlation | pooled share | Wilson | error, pooled | error, raw |",

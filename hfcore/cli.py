@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
@@ -160,9 +159,10 @@ def run(
     """Execute the notebooks, protect their results, make the reports and the site."""
     _use_data(data)
     from hfcore.running.batch import run_study
+    from hfcore.running.progress import progress_bar
 
     languages = ("sv", "en") if language is Language.both else (language.value,)
-    with _progress() as progress:
+    with progress_bar() as progress:
         outcome = run_study(
             study,
             municipality or (),
@@ -234,23 +234,6 @@ def _take_in(when_stopped: str, memory: str, *arguments: Any, **options: Any) ->
     print(report.counts.to_csv(index=False, sep="\t", lineterminator="\n"), end="")
     if report.has_errors:
         raise RawDataError(when_stopped)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """A progress bar on a terminal; silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda done, total, label: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total, label: bar.update(
-            task, completed=done, total=total, description=label
-        )
 
 
 def _say(text: str) -> None:

@@ -199,6 +199,17 @@ def test_two_releases_with_few_newcomers_are_found(newcomers, days, is_found):
     assert kept["n"].eq(protect(last, STUDY)["n"]).all() == (is_found or not newcomers)
 
 
+@pytest.mark.parametrize(("changed", "tells"), [(5, None), (12, 12)])
+def test_few_who_changed_or_their_number_are_found(changed, tells):
+    columns = {"estimate": [0.1], "n": [40], "n_events": [changed], "key_n": 0.5, "key_events": 0.5}
+    exact = rows("plan_changed_over_time", "share", group="participant", **columns)
+    exact = exact.assign(study="s", municipality="1290", notebook="n")
+    assert audit_rows(protect(exact, STUDY), STUDY, exact).empty
+    leaked = protect(exact, STUDY).assign(estimate=0.1, n_events=tells)
+    leaked = leaked.astype({"n_events": "Int64"})
+    assert "open model result" in set(audit_rows(leaked, STUDY, exact)["attack"])
+
+
 def test_an_unknown_metric_is_withheld_and_a_leaked_one_found():
     exact = counts("households", [40]).assign(study="s", municipality="1290", notebook="n")
     shown = protect(exact, STUDY).assign(metric="shoe_size")

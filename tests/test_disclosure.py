@@ -122,6 +122,28 @@ def test_clustering_widens_the_protected_interval_too():
     assert (row["ci_low"], row["ci_high"]) == (round(float(low), 2), round(float(high), 2))
 
 
+def later(n, changed, **more):
+    row = {"group": "participant", "estimate": 0.1, "ci_low": -0.05, "ci_high": 0.25, "n": n}
+    row |= {"n_events": changed, "subgroup": "months=6-12", "key_n": 0.5, "key_events": 0.5}
+    return one(row | more, metric="plan_changed_over_time", unit="share")
+
+
+@pytest.mark.parametrize(
+    ("n", "changed", "is_shown"), [(30, 5, False), (30, 6, True), (9, 6, False), (10, 6, True)]
+)
+def test_a_change_over_time_needs_several_who_changed(n, changed, is_shown):
+    assert pd.notna(later(n, changed)["estimate"]) == is_shown
+
+
+def test_a_change_over_time_moves_by_the_noise_of_those_who_changed():
+    # Key 0.05 moves a count of six or more by −2: 2 of 40 adults are five percentage points.
+    row = later(40, 10, key_events=0.05)
+    assert (row["estimate"], row["ci_low"], row["ci_high"]) == (0.05, -0.10, 0.20)
+    assert pd.isna(row["n_events"])
+    plain = later(40, 10, estimate=0.994, ci_high=1.0, key_events=0.95)
+    assert plain["estimate"] <= 1 and plain["ci_high"] <= 1
+
+
 def reasons(counts):
     names = ["work", "studies", "moved", "deceased", "other"][: len(counts)]
     return results(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.statistics import event_times, intervals, regression
+from hfcore.statistics import event_times, intervals, proportions, regression
 from hfcore.statistics.group_comparison import gray_test, pseudo_values
 from hfcore.statistics.states import occupation
 from hfcore.statistics.subdistribution import fine_gray
@@ -255,19 +255,6 @@ def test_pseudo_values_and_their_regression(name):
     assert numbers == pytest.approx((wanted["coef_group"], wanted["se_HC2"]), abs=1e-9)
 
 
-def test_wilson():
-    for each in expected("single_proportions")["expected"]:
-        found = intervals.wilson(each["x"], each["n"])
-        np.testing.assert_allclose(found, each["wilson"], **TIGHT)
-
-
-def test_newcombe():
-    for each in expected("two_proportions")["expected"]:
-        x1, n1, x2, n2 = (each[name] for name in ("x1", "n1", "x2", "n2"))
-        np.testing.assert_allclose(intervals.wilson(x1, n1), each["wilson1"], **TIGHT)
-        np.testing.assert_allclose(intervals.newcombe(x1, n1, x2, n2), each["newcombe"], **TIGHT)
-
-
 CLUSTERED = {
     "clustered_rats": ("litter", "treated", "survived"),
     "clustered_respiratory_pairs": ("household", "active", "outcome"),
@@ -288,9 +275,9 @@ class TestClustered:
         case = expected(name)["expected"]
         control, treated = case["arms"]
         sizes = [arm[key] for arm in (treated, control) for key in ("successes", "n", "n_eff")]
-        found = intervals.newcombe_clustered(*sizes)
+        found = proportions.newcombe_clustered(*sizes)
         np.testing.assert_allclose(found, case["newcombe_neff"], **TIGHT)
-        naive = intervals.newcombe(
+        naive = proportions.newcombe(
             *(arm[key] for arm in (treated, control) for key in ("successes", "n"))
         )
         np.testing.assert_allclose(naive, case["naive_newcombe"], **TIGHT)

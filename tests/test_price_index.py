@@ -11,7 +11,6 @@ from hfcore.metrics.price_index import (
     in_fixed_prices,
     known_in_fixed_prices,
     price_factor,
-    price_source,
 )
 from tests.support_cases import cohort_of, panel_of
 
@@ -66,8 +65,3 @@ def test_a_month_outside_the_index_says_what_there_is():
 def test_a_price_year_without_twelve_months_is_refused(year):
     with pytest.raises(UsageError, match="whole price year"):
         price_factor(pd.Series(pd.to_datetime(["2020-01-01"])), year)
-
-
-def test_the_source_is_told():
-    assert "Statistics Sweden" in price_source()
-    assert "1980 = 100" in price_source()

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from benchmark_tables import committed_page, committed_table, load_benchmark
 
 from hfcore.metrics.changes import WINDOWS
 from hfcore.metrics.support import PANEL_MONTHS, support_effect
 from hfcore.simulated.simulation import month_of
 from tests.support_cases import study
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
 def simulation():
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import simulate_demo
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-    return simulate_demo
+    return load_benchmark("simulate_demo")
 
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return pd.read_csv(BENCHMARKS / "demo_simulation.csv")
+    return committed_table("demo_simulation")
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +59,7 @@ def test_power_grows_with_households(free):
 
 
 def test_the_page_holds_the_table(simulation, table):
-    text = (BENCHMARKS / "demo_simulation.md").read_text(encoding="utf-8")
-    assert simulation.as_markdown(table, seed=1) == text
+    assert simulation.as_markdown(table, seed=1) == committed_page("demo_simulation")
 
 
 def test_a_cell_can_be_made_again(simulation):

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+from benchmark_tables import committed_page, committed_table, load_benchmark
 
 
 @pytest.fixture(scope="module")
 def simulation():
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        import simulate_support
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-    return simulate_support
+    return load_benchmark("simulate_support")
 
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    return pd.read_csv(BENCHMARKS / "support_simulation.csv")
+    return committed_table("support_simulation")
 
 
 def test_every_cell_stands(simulation, table):
@@ -52,8 +43,7 @@ def test_what_is_often_done_instead_is_biased_by_the_peak(table):
 
 
 def test_the_page_holds_the_table(table, simulation):
-    text = (BENCHMARKS / "support_simulation.md").read_text(encoding="utf-8")
-    assert simulation.as_markdown(table, seed=1) == text
+    assert simulation.as_markdown(table, seed=1) == committed_page("support_simulation")
 
 
 def test_a_cell_can_be_made_again(simulation):

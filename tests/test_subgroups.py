@@ -9,6 +9,7 @@ from reference_cohort import STUDY, build_study, read_reference, reference_cohor
 
 from hfcore.errors import MetricInputError
 from hfcore.metrics import subgroups
+from hfcore.statistics import intervals
 
 R = read_reference("cohort.json")
 COHORT = reference_cohort()
@@ -69,6 +70,22 @@ def test_what_so_few_households_can_show():
     assert few["status"].eq("too_few").all()
     more = subgroups.detectable_shares(small_cohort([("participant", 20, "work")] * 95), STUDY)
     assert (more["estimate"] < rows["estimate"]).all()
+
+
+def test_who_is_not_followed_to_the_month_does_not_count_in_what_can_be_shown():
+    """Twenty of forty leave sight at 2 months; of the others half close at 3: as of 20 in all."""
+    paths = [("participant", 2, None)] * 20 + [("participant", 3, "work")] * 10
+    cohort = small_cohort([*paths, *[("participant", 20, None)] * 10])
+    rows = subgroups.detectable_shares(cohort, STUDY).set_index("cause")
+    wanted = intervals.detectable_difference([20.0] * 2, [20.0] * 2, [0.5, 0.0])
+    found = rows.loc[["self_sufficiency", "moved"], "estimate"].tolist()
+    assert found == pytest.approx(wanted.tolist())
+    assert rows["n"].eq(40).all()
+    # Who leaves sight after the closures were seen takes nothing away from those.
+    late = cohort.assign(observed_months=cohort["observed_months"].where(lambda m: m != 2, 6))
+    found = subgroups.detectable_shares(late, STUDY).set_index("cause")
+    wanted = intervals.detectable_difference(40.0, 40.0, 0.25)
+    assert found.loc["self_sufficiency", "estimate"] == pytest.approx(float(wanted))
 
 
 def test_a_missing_column_is_named():

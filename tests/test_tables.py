@@ -122,3 +122,34 @@ def test_any_frame_can_be_shown():
 
 def test_no_rows_are_said_to_be_none():
     assert show(shares().iloc[:0], "Plans", "en").caption == "Plans No figures to show."
+
+
+@pytest.mark.parametrize(
+    ("metric", "group", "heading"),
+    [
+        ("incidence_difference", "difference", "of whom participants"),
+        ("incidence_difference", "participant", "of whom in the group"),
+        ("cumulative_incidence", "participant", "events"),
+    ],
+)
+def test_the_smaller_count_is_named_by_what_it_counts(metric, group, heading):
+    frame = pd.DataFrame({"estimate": [0.1, 0.2], "n": [121, 121], "n_events": [87, 28]})
+    rows = build_results(frame.assign(month=[6, 12], group=group), metric=metric, unit="share")
+    assert list(show(rows, "c", "en").cells)[-1] == heading
+
+
+def test_a_column_may_stand_though_all_rows_share_it():
+    frame = pd.DataFrame({"estimate": [0.1], "n": [121]})
+    rows = build_results(frame, metric="plan_changed", unit="share").assign(municipality="Gävle")
+    assert next(iter(show(rows, "c", "en").cells)) == "measure"
+    named = show(rows, "c", "en", always="municipality").cells
+    assert named.iloc[0, 0] == "Gävle"
+    crossed = show(rows, "c", "en", across="variant", always="municipality").cells
+    assert crossed.iloc[0, 0] == "Gävle"
+
+
+def test_small_p_values_are_said_to_be_small():
+    frame = pd.DataFrame({"test": ["fisher", "boschloo"], "p_value": [0.04213, 1e-9]})
+    cells = show(frame, "c", "en").cells
+    assert cells["p-value"].tolist() == ["0.042", "<0.001"]
+    assert cells.iloc[0, 0] == "Fisher's exact"

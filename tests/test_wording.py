@@ -292,6 +292,33 @@ def test_plans_without_a_control_group_and_without_anything():
     assert wording.planning_sentence(rows(grade(3)), STUDY, "sv").startswith("Det saknas")
 
 
+def later(low, high, group="participant", points="6-18"):
+    columns = {"group": group, "subgroup": f"months={points}", "estimate": (low + high) / 2}
+    return "plan_changed_over_time", "share", columns | {"ci_low": low, "ci_high": high}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "language", "words"),
+    [
+        (0.25, 0.41, "en", "more had another plan after 18 months than after 6: between 25 and 41"),
+        (
+            -0.2,
+            -0.05,
+            "sv",
+            "färre en annan planering efter 18 månader än efter 6: mellan 5 och 20",
+        ),
+        (-0.05, 0.2, "en", "cannot be seen: the difference lies between −5 and 20 percentage"),
+    ],
+)
+def test_the_same_adults_later(low, high, language, words):
+    shorter = later(0.0, 0.5, points="6-12")
+    said = wording.later_sentence(rows(shorter, later(low, high)), language)
+    assert words in said
+    both = wording.later_sentence(rows(later(low, high), later(0.1, 0.17, "control")), language)
+    assert both.startswith(said) and "10" in both and "17" in both
+    assert wording.later_sentence(rows(grade(3)), language) == ""
+
+
 def naive(share):
     columns = {"group": "participant", "cause": "self_sufficiency", "estimate": share}
     return "closure_share_naive", "share", columns

@@ -24,7 +24,7 @@ from hfcore.audit.attacks import ATTACKS, KEYS, TRUE
 from hfcore.audit.leaks import Secrets, forms_of, search
 from hfcore.audit.releases import Release
 from hfcore.disclosure.protection import KIND_OF
-from hfcore.disclosure.publication_rules import TEXTS
+from hfcore.disclosure.text_rules import TEXTS
 from hfcore.errors import TableAbsentError
 from hfcore.results import INSIDE_DTYPES
 from hfcore.study import Publication, Study

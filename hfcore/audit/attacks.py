@@ -7,15 +7,16 @@ them uses the rules of ``hfcore.disclosure``: an attack must find what a missing
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from hfcore.audit.text_attacks import formulas, free_texts, single_units
 from hfcore.disclosure.breakdowns import partition_column
 from hfcore.disclosure.curve_steps import FALLING, SINGLE_SHARE_MONTH
-from hfcore.disclosure.publication_rules import EXTREMES, SINGLE_UNITS
+from hfcore.disclosure.protection import OVER_TIME
+from hfcore.disclosure.publication_rules import EXTREMES
 from hfcore.study import Publication
 
 Attack = Callable[[pd.DataFrame, Publication], pd.Series]
@@ -26,8 +27,6 @@ MIN_SUM_HALF_WIDTH_SEK = 1000
 MIN_CANDIDATES = 3
 UNMOVED_SHARE, UNMOVED_LEAST = 0.6, 10
 _SEK = ("sek", "sek_per_month")
-_FREE_TEXT = re.compile(r"[\n\r\t]|@\w|\w@|https?:|\d{6}[-+ ]?\d{4}|(?:\S+ ){4}\S|.{161}")
-_FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 def _is_shown(rows: pd.DataFrame, *kinds: str) -> pd.Series:
@@ -223,7 +222,7 @@ def _since_last_step(so_far: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def open_models(rows: pd.DataFrame, publication: Publication) -> pd.Series:
-    """9: a model result of too few, with too many digits, or one that shows one household."""
+    """9: a model result of too few, with too many digits, or that shows one household or a few."""
     shown = _is_shown(rows, "model")
     both = rows["group"].eq("difference")
     n, events = rows["true_n"].astype("float64"), rows["true_events"].astype("float64")
@@ -234,19 +233,16 @@ def open_models(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     steps = rows["unit"].map({"share": 0.01, "months": 0.5, "count": 1.0, "ratio": 0.01})
     fine = _off_grid(rows["estimate"], steps.fillna(100.0))
     of_one = rows["variant"].str.startswith("leave_one_out")
-    return shown & (few | fine | of_one)
+    # Who changed must be several, and with their number the difference tells how many each way.
+    over_time = rows["metric"].isin(OVER_TIME)
+    counted = over_time & (events.lt(publication.min_step_events) | rows["n_events"].notna())
+    return shown & (few | fine | of_one | counted)
 
 
 def thin_series(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """10: a point of a monthly series that rests on too few."""
     points = _is_shown(rows, "mean", "model") & rows["month"].notna()
     return points & _below(rows, publication.min_mean_n, publication.noise_max)
-
-
-def single_units(rows: pd.DataFrame, publication: Publication) -> pd.Series:
-    """11: a figure of one household, person or worker."""
-    dimension, _, value = (rows["subgroup"].str.partition("=")[place] for place in range(3))
-    return dimension.isin(SINGLE_UNITS) & (rows["estimate"].notna() | value.ne(""))
 
 
 def open_staff(rows: pd.DataFrame, publication: Publication) -> pd.Series:
@@ -256,26 +252,6 @@ def open_staff(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     hours = rows["unit"].eq("hours") & few
     fine = rows["unit"].eq("share") & _off_grid(rows["estimate"], 0.01)
     return shown & (hours | fine | (few & rows["n"].notna()))
-
-
-def free_texts(rows: pd.DataFrame, publication: Publication) -> pd.Series:
-    """13: a text that somebody wrote."""
-    found = _match(rows, ("variant", "subgroup", "cause", "method"), _FREE_TEXT.search)
-    return found & rows["kind"].ne("plain")
-
-
-def formulas(rows: pd.DataFrame, publication: Publication) -> pd.Series:
-    """14: a text that a spreadsheet would run."""
-    return _match(rows, ("variant", "raw_subgroup", "cause", "method"), _FORMULA.match)
-
-
-def _match(rows: pd.DataFrame, columns: tuple[str, ...], is_bad: Callable) -> pd.Series:
-    """Which rows have a bad text in one of the columns; each different text is tried once."""
-    found = pd.Series(False, index=rows.index)
-    for column in columns:
-        bad = [text for text in rows[column].unique() if is_bad(text)]
-        found |= rows[column].isin(bad)
-    return found
 
 
 def unknown_figures(rows: pd.DataFrame, publication: Publication) -> pd.Series:

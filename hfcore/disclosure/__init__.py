@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from hfcore.disclosure import breakdowns, curve_steps, publication_rules
+from hfcore.disclosure import breakdowns, curve_steps, publication_rules, text_rules
 from hfcore.disclosure.protection import KIND_OF, close_rows, open_rows, withhold
 from hfcore.results import check_results
 from hfcore.study import Publication, Study
@@ -19,8 +19,8 @@ Rule = Callable[[pd.DataFrame, Publication], pd.DataFrame]
 
 # In the order in which they work: first which rows there are, then their numbers.
 RULES: tuple[tuple[int, Rule], ...] = (
-    (13, publication_rules.codes_only),
-    (11, publication_rules.no_single_units),
+    (13, text_rules.codes_only),
+    (11, text_rules.no_single_units),
     (2, breakdowns.merge_categories),
     (3, breakdowns.withhold_sensitive),
     (1, publication_rules.noisy_counts),
@@ -32,7 +32,7 @@ RULES: tuple[tuple[int, Rule], ...] = (
     (6, publication_rules.rounded_means),
     (9, publication_rules.model_results),
     (12, publication_rules.team_figures),
-    (14, publication_rules.escaped_texts),
+    (14, text_rules.escaped_texts),
 )
 
 

@@ -21,7 +21,9 @@ KINDS = {
         "plan_unchanged plan_closer_to_work unmet_need followup_on_time contact_mix "
         "coordinated_plan survey_response survey_answer"
     ),
-    "curve": "cumulative_incidence still_in_intervention exit_from_support reactivation",
+    "curve": (
+        "cumulative_incidence still_in_intervention exit_from_support reactivation queue_incidence"
+    ),
     "mean": (
         "support_duration_at_start queue_wait participation_mean closure_time_naive support_mean "
         "cost_per_household cost_per_exit"
@@ -30,7 +32,8 @@ KINDS = {
     "model": (
         "months_lost restricted_mean incidence_difference support_difference_naive support_effect "
         "support_effect_sensitivity balance variance_ratio effective_sample_size pretrend "
-        "detectable_difference plan_changed_difference break_even_share break_even_months"
+        "detectable_difference plan_changed_difference plan_changed_over_time "
+        "plan_closer_over_time queue_restricted_mean break_even_share break_even_months"
     ),
     "staff": "caseload worktime_share",
     "plain": "claim_check design_grade fidelity_rating",
@@ -46,6 +49,8 @@ PARTITIONS = {
     "closure_share_naive": "cause",
     "closure_share_entered": "cause",
 }
+# Differences of the same persons' shares at two times: n_events counts those who changed.
+OVER_TIME = ("plan_changed_over_time", "plan_closer_over_time")
 SHOWN = {
     "shown": "estimate",
     "shown_low": "ci_low",

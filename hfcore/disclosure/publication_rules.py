@@ -1,4 +1,4 @@
-"""The rules for single figures: counts, shares, sums, means, model results, staff and texts.
+"""The rules for single figures: counts, shares, sums, means, model results and staff.
 
 Each rule takes the frame of ``hfcore.disclosure.protection`` and the study's parameters and returns
 the frame with what it may not show rounded or withheld.
@@ -10,22 +10,25 @@ import numpy as np
 import pandas as pd
 
 from hfcore.disclosure.cell_key import add_noise
-from hfcore.disclosure.protection import ESTIMATE, at_least, is_kind, mark, round_to, withhold
+from hfcore.disclosure.protection import (
+    ESTIMATE,
+    OVER_TIME,
+    at_least,
+    is_kind,
+    mark,
+    round_to,
+    withhold,
+)
 from hfcore.statistics.intervals import wilson
 from hfcore.statistics.pooling import worth_of
 from hfcore.study import Publication
 
-SINGLE_UNITS = ("household", "person", "worker", "id", "case")
 EXTREMES = ("minimum", "maximum", "longest", "shortest", "mode")
 MONTH_STEP = 0.5
 SHARE_STEP = 0.01
 RATIO_STEP = 0.01
 SUM_STEP, LARGE_SUM_STEP, LARGE_SUM = 1_000, 10_000, 1_000_000
 FINE_MEAN_STEP, COARSE_MEAN_STEP = 100, 500
-TEXTS = ("metric", "variant", "group", "subgroup", "cause", "unit", "method")
-MAX_TEXT, MAX_WORDS = 160, 4
-_CODE = r"[\w .,:;+<>=/()–…%&'-]*"
-_LONG_NUMBER = r"\d{6}[-+ ]?\d{4}|\d{8,}"
 
 
 def noisy_counts(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
@@ -157,7 +160,8 @@ def model_results(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
 
     Rounded to 100 kr, whole percentage points,
     half months or two decimals. A difference of curves is told every half year only, and what
-    one household changes (``leave_one_out``) never.
+    one household changes (``leave_one_out``) never. A change of the same persons over time needs
+    ``min_step_events`` that changed, moves by their noise, and their number is not shown.
     """
     if not is_kind(rows, "model").any():
         return rows
@@ -166,10 +170,28 @@ def model_results(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     too_few |= rows["df"].lt(publication.min_model_df)
     between = rows["metric"].eq("incidence_difference") & rows["month"].mod(6).ne(0).fillna(False)
     of_one = rows["variant"].str.startswith("leave_one_out")
-    rows = withhold(rows, models & (too_few | between.astype(bool) | of_one))
+    over_time = rows["metric"].isin(OVER_TIME)
+    few_changed = over_time & rows["n_events"].lt(publication.min_step_events).fillna(True)
+    rows = withhold(rows, models & (too_few | between.astype(bool) | of_one | few_changed))
+    rows = _moved_changes(rows, over_time)
     steps = {"share": SHARE_STEP, "months": MONTH_STEP, "count": 1.0, "ratio": RATIO_STEP}
     step = rows["unit"].map(steps).fillna(FINE_MEAN_STEP)
     return _rounded(rows, is_kind(rows, "model"), step)
+
+
+def _moved_changes(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
+    """Some differences with the noise of those who changed, who are not counted to the reader.
+
+    With both the exact difference and the number who changed a reader would know how many changed
+    each way; with either and its noise known, the other.
+    """
+    if not which.any():
+        return rows
+    noise = rows["shown_events"].astype("float64") - rows["n_events"].astype("float64")
+    step = (noise / rows["n"].astype("float64")).where(which, 0.0)
+    moved = {column: (rows[column] + step).clip(-1, 1) for column in ESTIMATE}
+    kept = {column: rows[column].mask(which, value) for column, value in moved.items()}
+    return rows.assign(**kept, shown_events=rows["shown_events"].mask(which))
 
 
 def _smallest_arm(rows: pd.DataFrame) -> pd.Series:
@@ -210,44 +232,6 @@ def _rounded(rows: pd.DataFrame, which: pd.Series, step: pd.Series) -> pd.DataFr
         for column in ESTIMATE
     }
     return mark(rows.assign(**values), which, "rounded")
-
-
-def no_single_units(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
-    """Rule 11: nothing is told of one household, person or worker, so no figure can draw one."""
-    dimension = rows["subgroup"].str.partition("=")[0]
-    single = dimension.isin(SINGLE_UNITS)
-    cleared = rows["subgroup"].mask(single, dimension + "=")
-    return withhold(rows.assign(subgroup=cleared), single)
-
-
-def codes_only(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
-    """Rule 13: texts are short codes and names; anything else is taken out with its figure.
-
-    A text of more than one line, of more than four words or 160 characters, or with a long number
-    is free text; names of published figures may be longer.
-    """
-    bad = pd.Series(False, index=rows.index)
-    for column in TEXTS:
-        fits = rows[column].str.fullmatch(_CODE) & rows[column].str.len().le(MAX_TEXT)
-        fits &= rows[column].str.count(" ").lt(MAX_WORDS) | rows["kind"].eq("plain")
-        odd = ~fits | rows[column].str.contains(_LONG_NUMBER)
-        bad |= odd
-        rows = rows.assign(**{column: rows[column].mask(odd, "")})
-    return withhold(rows, bad)
-
-
-def escaped_texts(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
-    """Rule 14: a text that a spreadsheet would take for a formula begins with an apostrophe."""
-    return rows.assign(**{column: escaped(rows[column]) for column in TEXTS})
-
-
-def escaped(texts: pd.Series) -> pd.Series:
-    """Texts with an apostrophe before a leading =, +, -, @, tab or line break.
-
-    >>> escaped(pd.Series(["=1+1", "reason=work"])).tolist()
-    ["'=1+1", 'reason=work']
-    """
-    return texts.mask(texts.str.match(r"[=+\-@\t\r]").fillna(False), "'" + texts)
 
 
 def frozen(

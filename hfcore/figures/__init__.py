@@ -32,7 +32,8 @@ from hfcore.figures.points import (
 from hfcore.figures.shares import plot_shares
 from hfcore.figures.support import plot_support_effect, plot_support_mean
 from hfcore.pages.answers import main_rows
-from hfcore.pages.tables import Table, show
+from hfcore.pages.table_html import Table
+from hfcore.pages.tables import show
 from hfcore.pages.texts import text
 
 __all__ = [

@@ -84,11 +84,6 @@ def _shares_at_one_month(shown: pd.DataFrame, language: str, ax: Axes | None) ->
     return title(ax, f"{text('axes', 'share_of_families', language)}, {month}")
 
 
-def _top(shown: pd.DataFrame) -> float:
-    highest = shown[["estimate", "ci_high"]].max().max() if len(shown) else 0
-    return min(1.0, max(0.2, float(highest) * 1.08)) if pd.notna(highest) else 1.0
-
-
 def draw_curve(ax: Axes, curve: pd.DataFrame, colour: str, dash: object) -> None:
     """One curve as steps with its band; one month alone as a dot with its interval."""
     months, share = floats(curve, "month"), floats(curve, "estimate")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from hfcore.metrics.contributions import count_rows, share_rows
 from hfcore.schema import GROUPS
-from hfcore.statistics import intervals
+from hfcore.statistics import intervals, proportions
 from hfcore.statistics.regression import adjusted_difference
 
 
@@ -91,7 +91,7 @@ def _differences(shares: pd.DataFrame) -> pd.DataFrame:
         for each in (first, other)
         for column in ("n_events", "n", "n_eff")
     ]
-    low, high = intervals.newcombe_clustered(*sizes)
+    low, high = proportions.newcombe_clustered(*sizes)
     known = first["n"].gt(0) & other["n"].gt(0)
     return _difference_rows(first, other).assign(
         estimate=first["estimate"] - other["estimate"],

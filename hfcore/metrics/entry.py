@@ -149,17 +149,6 @@ def _at_least_shares(known: pd.DataFrame, bounds: tuple[int, ...]) -> pd.DataFra
     return build_results(rows, metric="support_duration_band", unit="share")
 
 
-def queue_wait(cohort: pd.DataFrame) -> pd.DataFrame:
-    """How many months the participants waited from referral to start, on average.
-
-    Only those who started and whose referral is known: who still waits is not in it, so the mean
-    is too low where the queue is long.
-    """
-    require_columns(cohort, ("queue_months", "record_key"), "cohort")
-    rows = mean_rows(entered(cohort), {"group": ["participant"]}, "queue_months")
-    return build_results(rows, metric="queue_wait", unit="months")
-
-
 def participation_mean(cohort: pd.DataFrame) -> pd.DataFrame:
     """Mean months from start to closure or cut-off, as the published reports count it.
 

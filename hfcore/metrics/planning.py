@@ -194,20 +194,26 @@ def plan_closer_to_work(
     ``not_available``. Rows and intervals as in ``plan_changed``.
     """
     points = adults_by_point(plans, persons, cohort, study)
-    distance = {plan: place for place, plan in enumerate(study.definitions.plan_order)}
-    ranked = points.assign(
-        distance=points["plan"].map(distance).astype("float64"),
-        distance_at_start=points["plan_at_start"].map(distance).astype("float64"),
-    )
-    known = ranked["distance"].notna() & ranked["distance_at_start"].notna()
-    counted = ranked.loc[known & ranked["standing"].eq("observed")]
-    closer = counted.assign(is_closer=counted["distance"] < counted["distance_at_start"])
+    closer = closer_to_work(points, study)
     months = study.definitions.measurement_points_months
     shares, differences = shares_and_differences(closer, "is_closer", months)
     rows = pd.concat([shares, differences], ignore_index=True)
-    if not distance:
+    if not study.definitions.plan_order:
         rows = rows.assign(status="not_available")
     return build_results(rows, metric="plan_closer_to_work", unit="share")
+
+
+def closer_to_work(points: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The observed adults whose plans, then and at start, have a place in the declared order.
+
+    Rows of ``adults_by_point`` with ``is_closer``: the plan then is nearer to work.
+    """
+    distance = {plan: place for place, plan in enumerate(study.definitions.plan_order)}
+    then, at_start = (
+        points[column].map(distance).astype("float64") for column in ("plan", "plan_at_start")
+    )
+    is_counted = points["standing"].eq("observed") & then.notna() & at_start.notna()
+    return points.assign(is_closer=then < at_start).loc[is_counted]
 
 
 def detectable_plans(

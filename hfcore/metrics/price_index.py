@@ -26,12 +26,6 @@ def _series() -> pd.Series:
     return pd.Series(table["index"].to_numpy(), index=running.to_numpy())
 
 
-def price_source() -> str:
-    """Where the index comes from, as the file says."""
-    lines = FILE.read_text(encoding="utf-8").splitlines()
-    return " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
-
-
 def price_factor(months: pd.Series, price_year: int) -> pd.Series:
     """What to multiply an amount of each month with to have it in the price year's mean prices.
 

@@ -8,9 +8,9 @@ import pandas as pd
 from hfcore.cohort import assign_cause
 from hfcore.metrics.bands import band_labels, banded
 from hfcore.metrics.contributions import entered
-from hfcore.metrics.curves import incidence_rows
+from hfcore.metrics.curves import counted, incidence_rows
 from hfcore.results import build_results, require_columns
-from hfcore.statistics import intervals
+from hfcore.statistics import event_times, intervals
 from hfcore.study import Study
 
 _NEEDED = (
@@ -111,18 +111,24 @@ def detectable_shares(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     Returns
     -------
     One row a cause: how much larger the share closed to it within the declared months (``month``)
-    would have to be in another, equally large group, for four of five such comparisons to see it,
-    if all were followed that long; while some are not, it takes a little more.
-    Null and ``too_few`` where even a share of 1 would be missed or the share is unknown.
+    would have to be in another, equally large group, for four of five such comparisons to see it.
+    Null and ``too_few`` where even a share of 1 would be missed or the share is unknown. n counts
+    all households.
+
+    Notes
+    -----
+    Both groups count for as many households as are effectively followed to the month: those
+    followed to the end of whom a plain share would be as uncertain, F (1 − F) / var(F).
 
     References
     ----------
-    Fleiss, Levin & Paik (2003), equation 4.14: 80 % power, two-sided 5 %.
+    Fleiss, Levin & Paik (2003), equation 4.14: 80 % power, two-sided 5 %; Cutler & Ederer (1958)
+    for the effective number.
     """
     stays = assign_cause(entered(cohort), study)
     month = study.definitions.reactivation_window_months
     rows = incidence_rows(stays, study.causes, np.array([month]))
-    n = rows["n"].to_numpy(dtype="float64")
+    n = _effectively_followed(stays, study, month)
     found = intervals.detectable_difference(n, n, rows["estimate"].to_numpy())
     told = rows[["cause", "month", "n", "key_n"]].assign(
         group="participant",
@@ -132,3 +138,19 @@ def detectable_shares(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     return build_results(
         told, metric="detectable_difference", unit="share", method="two_shares_80_percent"
     )
+
+
+def _effectively_followed(stays: pd.DataFrame, study: Study, month: int) -> np.ndarray:
+    """For each cause how many households followed to the month the others are worth.
+
+    Where none or all have closed to the cause: those whose stay to the month is known.
+    """
+    counts = counted(stays, study.causes)
+    share, error = (
+        event_times.at_times(counts, each, [month])[0]
+        for each in event_times.aalen_johansen(counts)
+    )
+    is_known = stays["cause"].notna() | stays["observed_months"].ge(month)
+    spread = share * (1 - share)
+    worth = np.full(len(share), float(is_known.sum()))
+    return np.divide(spread, error**2, out=worth, where=(spread > 0) & (error > 0))

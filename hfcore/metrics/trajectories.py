@@ -1,8 +1,8 @@
 """What happened to the households: by when each cause had ended how many stays.
 
 Cumulative incidence, time in the intervention and time lost to each cause, for households that
-are followed for unequally long. The counts beside it live in ``entry`` (who they are) and
-``endings`` (as the published reports count) and can be called from here too.
+are followed for unequally long. The counts beside it live in ``entry`` (who they are), ``queue``
+(the wait before) and ``endings`` (as the published reports count) and can be called from here too.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from hfcore.metrics.entry import (
     flow,
     household_counts,
     participation_mean,
-    queue_wait,
     support_duration,
 )
+from hfcore.metrics.queue import queue_incidence, queue_wait
 from hfcore.results import build_results, join_results, require_columns
 from hfcore.statistics import event_times, intervals
 from hfcore.statistics.event_times import EventCounts
@@ -47,6 +47,7 @@ __all__ = [
     "household_counts",
     "incidence_difference",
     "participation_mean",
+    "queue_incidence",
     "queue_wait",
     "restricted_time",
     "support_duration",

@@ -53,6 +53,16 @@ def percentage_points(value: float, language: str) -> str:
     return number(value * 100, language)
 
 
+def p_value(value: float, language: str) -> str:
+    """A p-value to three decimals, and below them that it is smaller.
+
+    >>> p_value(0.0421, "sv"), p_value(1.2e-7, "en")
+    ('0,042', '<0.001')
+    """
+    least = 0.001
+    return f"<{number(least, language, 3)}" if value < least else number(value, language, 3)
+
+
 def money(value: float, language: str) -> str:
     """An amount in kronor, short.
 
@@ -154,13 +164,19 @@ def subgroup_label(subgroup: str, language: str) -> str:
     ('arbete', 'months 1–12')
     >>> subgroup_label("quarter=2013Q3", "sv"), subgroup_label("start=from_2020-03", "en")
     ('kv 3 2013', 'started in March 2020 or later')
+    >>> subgroup_label("window=-6--1", "sv"), subgroup_label("months=6-12", "en")
+    ('månad −6 till −1', 'from 6 to 12 months')
     >>> subgroup_label("transition=sick_leave>studies", "en")
     'sick leave to studies'
     """
     dimension, _, code = subgroup.partition("=")
     if dimension == "window" and (ends := re.fullmatch(r"(-?\d+)-(-?\d+)", code)):
         first, last = (number(int(end), language) for end in ends.groups())
-        return text("words", "months_window", language, first=first, last=last)
+        # A dash beside a minus sign cannot be read.
+        key = "months_window" if int(ends[1]) >= 0 else "months_window_to"
+        return text("words", key, language, first=first, last=last)
+    if dimension == "months" and (ends := re.fullmatch(r"(\d+)-(\d+)", code)):
+        return text("words", "months_apart", language, first=ends[1], last=ends[2])
     if dimension in ("months_on_support", "followed_months") and code:
         return text("words", dimension, language, band=_band(code, language))
     if dimension in ("quarter", "half_year") and (

@@ -58,3 +58,18 @@ def fair_times(protected: pd.DataFrame, language: str) -> list[str]:
     last = shown.iloc[-1]
     words = {"honest": months(last["estimate"], language), "month": int(last["month"])}
     return [text("naive", "times_within", language, **words)]
+
+
+def queue_sentence(rows: pd.DataFrame, language: str) -> str:
+    """The mean wait of those who started beside the one that counts those still waiting.
+
+    Empty where either is not shown.
+    """
+    naive = one_row(rows, "queue_wait", group="participant")
+    honest = one_row(rows, "queue_restricted_mean", group="participant")
+    if not (is_shown(naive) and is_shown(honest)):
+        return ""
+    waits = {"naive": naive, "honest": honest}
+    words = {name: months(round(row["estimate"], 1), language) for name, row in waits.items()}
+    key = "queue_all" if naive["n"] == honest["n"] else "queue_waiting"
+    return text("naive", key, language, month=int(honest["month"]), **words)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from html import escape
-
 import numpy as np
 import pandas as pd
-from jinja2 import Environment
 from pandas.api.types import (
     is_bool_dtype,
     is_datetime64_any_dtype,
@@ -15,7 +11,17 @@ from pandas.api.types import (
     is_numeric_dtype,
 )
 
-from hfcore.pages.formats import day, label, month_name, number, quantity, span, subgroup_label
+from hfcore.pages.formats import (
+    day,
+    label,
+    month_name,
+    number,
+    p_value,
+    quantity,
+    span,
+    subgroup_label,
+)
+from hfcore.pages.table_html import Table
 from hfcore.pages.texts import has_text, text
 from hfcore.pages.wording import caption as caption_of
 
@@ -28,84 +34,11 @@ _SECTIONS = {
     "cause": "causes",
     "covariate": "covariates",
     "kind": "ratios",
+    "test": "tests",
     "status": "statuses",
     "rule": "rules_of_grade",
     "left_out": "left_out_reasons",
 }
-_TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-    """\
-<table class="figures{{ ' sortable' if is_sortable }}" lang="{{ language }}">
-<caption>{{ caption }}</caption>
-<thead><tr>
-{% for heading in headings %}
-<th scope="col"{% if heading.is_number %} class="number"{% endif %}>{{ heading.text }}</th>
-{% endfor %}
-</tr></thead>
-<tbody>
-{% for row in rows %}
-<tr>
-{% for cell in row %}
-{% if loop.first %}
-<th scope="row">{{ cell.text }}</th>
-{% elif cell.is_number %}
-<td class="number"{% if cell.value %} data-value="{{ cell.value }}"{% endif %}>{{ cell.text }}</td>
-{% else %}
-<td>{{ cell.text }}</td>
-{% endif %}
-{% endfor %}
-</tr>
-{% endfor %}
-</tbody>
-</table>"""
-)
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table ready to be shown: ``cells`` as texts, ``values`` to sort by where there are any."""
-
-    cells: pd.DataFrame
-    values: pd.DataFrame
-    caption: str
-    language: str
-    is_sortable: bool = False
-
-    def to_html(self) -> str:
-        """The table as HTML that a screen reader can walk: caption, scopes, language."""
-        if not len(self.cells):
-            return f'<p lang="{self.language}">{escape(self.caption)}</p>'
-        numeric = [self.values[column].notna().any() for column in self.cells]
-        headings = [
-            {"text": name, "is_number": is_number}
-            for name, is_number in zip(self.cells.columns, numeric, strict=True)
-        ]
-        rows = [
-            [
-                {"text": cell, "is_number": is_number, "value": _plain(value)}
-                for cell, is_number, value in zip(cells, numeric, values, strict=True)
-            ]
-            for cells, values in zip(
-                self.cells.itertuples(index=False), self.values.itertuples(index=False), strict=True
-            )
-        ]
-        return _TEMPLATE.render(
-            headings=headings,
-            rows=rows,
-            caption=self.caption,
-            language=self.language,
-            is_sortable=self.is_sortable,
-        )
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def __repr__(self) -> str:
-        body = self.cells.to_string(index=False) if len(self.cells) else ""
-        return f"{self.caption}\n{body}"
-
-
-def _plain(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.6g}"
 
 
 def show(
@@ -114,6 +47,7 @@ def show(
     language: str = "sv",
     across: str | None = None,
     is_sortable: bool = False,
+    always: str | None = None,
 ) -> Table:
     """A frame as a table for readers.
 
@@ -125,6 +59,7 @@ def show(
     across : for result rows a column (``group``, ``cause``, ``month``, ``variant``) whose values
         become columns, each cell a figure with its interval.
     is_sortable : whether pages let the reader sort and filter it.
+    always : for result rows a column (``municipality``) that stands even where all rows share it.
 
     Returns
     -------
@@ -150,12 +85,16 @@ def show(
     if not is_result:
         return Table(*_plain_cells(rows, language), words, language, is_sortable)
     if across:
-        return Table(*_crossed_cells(rows, language, across), words, language, is_sortable)
-    return Table(*_result_cells(rows, language), words, language, is_sortable)
+        cells = _crossed_cells(rows, language, across, always)
+    else:
+        cells = _result_cells(rows, language, always)
+    return Table(*cells, words, language, is_sortable)
 
 
-def _result_cells(rows: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    cells, values = _name_columns(rows, language)
+def _result_cells(
+    rows: pd.DataFrame, language: str, always: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    cells, values = _name_columns(rows, language, always)
     heading = text("columns", "estimate", language)
     cells[heading] = _estimates(rows, language)
     values[heading] = rows["estimate"].to_numpy(dtype="float64", na_value=np.nan)
@@ -167,9 +106,7 @@ def _result_cells(rows: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.D
         same = column != "n" and counts.fillna(-1).eq(rows["estimate"].fillna(-1)).all()
         is_estimate = column == "n" and counts.fillna(-1).eq(rows["estimate"].fillna(-1)).all()
         if counts.notna().any() and not same and not is_estimate:
-            # A difference counts both groups in n and the participants as its events.
-            is_arm = column == "n_events" and rows["group"].eq("difference").all()
-            name = text("columns", "participants" if is_arm else column, language)
+            name = text("columns", _counted(column, rows), language)
             cells[name] = [quantity(count, "count", language) for count in counts]
             values[name] = counts.to_numpy(dtype="float64", na_value=np.nan)
     is_weak = rows["status"].eq("too_few") & rows["estimate"].notna()
@@ -180,9 +117,19 @@ def _result_cells(rows: pd.DataFrame, language: str) -> tuple[pd.DataFrame, pd.D
     return frame, pd.DataFrame(values).reindex(columns=frame.columns)
 
 
-def _name_columns(rows: pd.DataFrame, language: str) -> tuple[dict, dict]:
+def _counted(column: str, rows: pd.DataFrame) -> str:
+    """What a column of counts holds: a difference has both groups in n, the first as its events."""
+    if column == "n_events" and rows["group"].eq("difference").all():
+        return "participants"
+    if column == "n_events" and rows["metric"].eq("incidence_difference").all():
+        return "in_group"
+    return column
+
+
+def _name_columns(rows: pd.DataFrame, language: str, always: str | None) -> tuple[dict, dict]:
     """The columns that tell rows apart, as words; at least one."""
-    kept = [name for name in NAMES if name in rows and rows[name].nunique(dropna=False) > 1]
+    told = [name for name in NAMES if name in rows and rows[name].nunique(dropna=False) > 1]
+    kept = [name for name in NAMES if name in told or name == always]
     kept = kept or ["metric"]
     cells = {
         text("columns", name, language): [_name(name, each, language) for each in rows[name]]
@@ -226,14 +173,14 @@ def _intervals(rows: pd.DataFrame, language: str) -> list[str]:
 
 
 def _crossed_cells(
-    rows: pd.DataFrame, language: str, across: str
+    rows: pd.DataFrame, language: str, across: str, always: str | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     estimates, intervals = _estimates(rows, language), _intervals(rows, language)
     figures = [
         f"{estimate} ({interval})" if interval else estimate
         for estimate, interval in zip(estimates, intervals, strict=True)
     ]
-    cells, _ = _name_columns(rows.drop(columns=across), language)
+    cells, _ = _name_columns(rows.drop(columns=across), language, always)
     heads = [_head(across, each, language) for each in rows[across]]
     names = list(cells)
     long = pd.DataFrame(cells).assign(_head=heads, _figure=figures)
@@ -280,6 +227,8 @@ def _plain_text(value: object, column: str, series: pd.Series, language: str) ->
         is_month = column.endswith("month")
         return month_name(value, language) if is_month else day(value, language)
     if is_numeric_dtype(series):
+        if column.startswith("p_"):
+            return p_value(value, language)
         unit = column.rpartition("_")[2]
         if unit in ("share", "sek"):
             return quantity(value, unit, language)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hfcore.pages.formats import label, quantity
-from hfcore.pages.tables import Table
+from hfcore.pages.table_html import Table
 from hfcore.pages.texts import text
 from hfcore.results import require_columns
 

@@ -22,6 +22,7 @@ from hfcore.pages.answers import (
 from hfcore.pages.formats import day, label, number, percentage_points
 from hfcore.pages.old_figures import fair_times as fair_times
 from hfcore.pages.old_figures import naive_sentences as naive_sentences
+from hfcore.pages.old_figures import queue_sentence as queue_sentence
 from hfcore.pages.support_words import intervention, names, signed_ends
 from hfcore.pages.texts import text
 from hfcore.schema import GROUPS
@@ -87,6 +88,38 @@ def planning_sentence(protected: pd.DataFrame, study: Study, language: str, mont
     return text(
         "planning", "differs" if is_clear else "unclear", language, low=low, high=high, **words
     )
+
+
+def later_sentence(protected: pd.DataFrame, language: str) -> str:
+    """Whether more of the same adults had another plan at the last point than at the first.
+
+    Of the points between which it is shown the two furthest apart; empty where it is for none.
+    """
+    rows = rows_of(protected, "plan_changed_over_time", group="participant")
+    shown = rows.loc[rows["estimate"].notna() & rows["ci_low"].notna()]
+    if shown.empty:
+        return ""
+    points = shown["subgroup"].str.extract(r"(\d+)-(\d+)").astype("int64")
+    row = shown.loc[(points[1] - points[0]).idxmax()]
+    first, last = points.loc[row.name]
+    ends = [row["ci_low"], row["ci_high"]]
+    key = "more_later" if ends[0] > 0 else "fewer_later" if ends[1] < 0 else "same_later"
+    if key == "fewer_later":
+        ends = [-ends[1], -ends[0]]
+    said = text("planning", key, language, first=first, last=last, **_points_of(ends, language))
+    here = {"group": "control", "subgroup": row["subgroup"]}
+    control = one_row(protected, "plan_changed_over_time", **here)
+    if not is_shown(control) or pd.isna(control["ci_low"]):
+        return said
+    ends = [control["ci_low"], control["ci_high"]]
+    return f"{said} {text('planning', 'controls_later', language, **_points_of(ends, language))}"
+
+
+def _points_of(ends: list[float], language: str) -> dict[str, str]:
+    return {
+        name: percentage_points(end, language)
+        for name, end in zip(("low", "high"), ends, strict=True)
+    }
 
 
 def certainty_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:

@@ -31,59 +31,14 @@ def wilson(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> Ends:
     >>> round(float(low), 4), round(float(high), 4)
     (0.2553, 0.3662)
     """
-    events, n = _checked_counts(events, n)
-    z = _z(level)
+    events, n = checked_counts(events, n)
+    z = normal_quantile(level)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = events / n
         centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
         reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
     low = np.where(share == 0, 0.0, centre - reach)
     return low, np.where(share == 1, 1.0, centre + reach)
-
-
-def newcombe(
-    events: ArrayLike,
-    n: ArrayLike,
-    events_other: ArrayLike,
-    n_other: ArrayLike,
-    level: float = LEVEL,
-) -> Ends:
-    """Hybrid score interval of the difference of two shares, first minus other.
-
-    References
-    ----------
-    Newcombe (1998) Stat Med 17:873, method 10.
-
-    Examples
-    --------
-    >>> low, high = newcombe(56, 70, 48, 80)
-    >>> round(float(low), 4), round(float(high), 4)
-    (0.0524, 0.3339)
-    """
-    first, other = wilson(events, n, level), wilson(events_other, n_other, level)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share, share_other = np.divide(events, n), np.divide(events_other, n_other)
-    return difference_of(share, first, share_other, other)
-
-
-def newcombe_clustered(
-    events: ArrayLike,
-    n: ArrayLike,
-    n_eff: ArrayLike,
-    events_other: ArrayLike,
-    n_other: ArrayLike,
-    n_eff_other: ArrayLike,
-    level: float = LEVEL,
-) -> Ends:
-    """Newcombe's interval where members of a household resemble each other.
-
-    Each group counts as many independent members as its effective sample size says
-    (``effective_n``); the shares stay as observed.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share, share_other = np.divide(events, n), np.divide(events_other, n_other)
-    n_eff, n_eff_other = np.asarray(n_eff, float), np.asarray(n_eff_other, float)
-    return newcombe(share * n_eff, n_eff, share_other * n_eff_other, n_eff_other, level)
 
 
 def difference_of(first: ArrayLike, ends: Ends, other: ArrayLike, ends_other: Ends) -> Ends:
@@ -292,14 +247,16 @@ def _power_gap(
         common = (n * risen + n_other * share) / (n + n_other)
         null = np.sqrt(common * (1 - common) * (1 / n + 1 / n_other))
         spread = np.sqrt(np.maximum(risen * (1 - risen), 0) / n + share * (1 - share) / n_other)
-        return difference - _z(level) * null - float(ndtri(power)) * spread
+        return difference - normal_quantile(level) * null - float(ndtri(power)) * spread
 
 
-def _z(level: float) -> float:
+def normal_quantile(level: float) -> float:
+    """How many standard errors an interval of that level reaches to each side."""
     return float(ndtri(0.5 + level / 2))
 
 
-def _checked_counts(events: ArrayLike, n: ArrayLike) -> Ends:
+def checked_counts(events: ArrayLike, n: ArrayLike) -> Ends:
+    """Events and n as numbers; MetricInputError where events are not between 0 and n."""
     events, n = np.asarray(events, float), np.asarray(n, float)
     if np.any(events < 0) or np.any(events > n * (1 + 1e-12)):
         raise MetricInputError("A share needs events between 0 and n.")
