@@ -9,11 +9,11 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_study import write_lines, write_study
 
-from hfcore.data_in import budget
+from hfcore.data_in import budget, delimited
 from hfcore.data_in.crew import Crew
 from hfcore.data_in.ingest import ingest_study
 from hfcore.data_in.joining import net_payments, paid_cells
@@ -179,3 +179,21 @@ def test_a_file_too_large_to_be_opened_takes_no_memory_and_a_workbook_more_than_
 def test_a_size_that_is_none_is_a_sentence(text):
     with pytest.raises(UsageError, match="--memory is a size such as 2GB"):
         budget.read_size(text)
+
+
+PARTS = st.sampled_from(["a", "", " ", '"a"', '""', '"a""b"', '"a;b"', 'a"b', '"', "'", "é", "\t"])
+RECORDS = st.lists(st.lists(PARTS, min_size=1, max_size=3).map(";".join), max_size=6)
+
+
+@settings(max_examples=500)
+@given(RECORDS, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.integers(0, 2))
+def test_records_are_split_at_once_as_they_are_one_by_one(lines, end, ends, skip):
+    text = end.join(lines) + end * ends
+    found = delimited.split_records(text, ";", skip=skip, width=2)
+    walked = delimited.walk_lines(delimited._lines(text, None), ";", 2)
+    records = list(enumerate((record for record, _ in walked), start=1))[skip:]
+    cells = [(n, each) for n, each in records if each and len(each) == 2 and "".join(each).strip()]
+    assert list(found.frame(["x", "y"]).itertuples(name=None)) == [(n, *each) for n, each in cells]
+    assert sorted(found.ragged) == [
+        n for n, each in records if each is None or (len(each) != 2 and "".join(each).strip())
+    ]

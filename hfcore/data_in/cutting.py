@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hfcore.data_in.delimited import MAX_LINES_A_RECORD, plain_columns, walk_lines
+from hfcore.data_in.delimited import MAX_LINES_A_RECORD, are_whole, plain_columns, walk_lines
 from hfcore.data_in.packages import RefusedFileError
 from hfcore.data_in.reading import TextTable, cell_headers, normal_header, read_text
 from hfcore.study import Source
@@ -151,11 +151,12 @@ def cut_lines(
     if not raw:
         return Cut(Block(offset, 0, 0))
     text = plain_bytes(raw, head.codec)
-    if b'"' in text:
+    is_quoted = b'"' in text
+    if is_quoted and not are_whole(text, head.separator.decode()):
         kinds, ends = _walked(text, head, places, is_last)
     else:
         text, ends = _lined(text)
-        kinds = _looked_up(text, ends, head, places)
+        kinds = _looked_up(text, ends, head, places, is_quoted)
     used, end = len(raw), int(ends[-1]) if len(ends) else 0
     if end < len(text):
         used = len(text[:end].decode().encode(head.codec)) if head.codec else end
@@ -190,10 +191,12 @@ def _lined(text: bytes) -> tuple[bytes, np.ndarray]:
     return text, ends
 
 
-def _looked_up(text: bytes, ends: np.ndarray, head: Head, places: Places) -> np.ndarray:
-    """What each line belongs to, where no quotation mark parts them."""
+def _looked_up(
+    text: bytes, ends: np.ndarray, head: Head, places: Places, is_quoted: bool
+) -> np.ndarray:
+    """What each line belongs to, where each is a record."""
     table, ragged, blank = plain_columns(
-        text, head.separator.decode(), {head.place: pa.binary()}, head.width
+        text, head.separator.decode(), {head.place: pa.binary()}, head.width, is_quoted
     )
     odd = np.array([*ragged, *blank], "int64") - 1
     kinds = np.full(len(ends), len(places.kinds) - 1, "int16")
@@ -225,7 +228,7 @@ def _walked(
 
 
 def _kind(record: list[str] | None, head: Head, places: Places) -> int:
-    if record == [""]:
+    if record is not None and not "".join(record).strip():
         return len(places.kinds) - 1
     if record is None or len(record) != head.width:
         return len(places.kinds) - 2

@@ -13,6 +13,7 @@ from itertools import islice
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 MAX_LINES_A_RECORD = 50
@@ -66,8 +67,10 @@ def split_records(
     ``skip`` leaves out the first records, ``rows`` stops after so many, ``width`` is the number
     of fields that each must have. Records are numbered from 1, skipped ones included.
     """
-    if width is not None and width > 1 and '"' not in text:
-        return _split_plain(text, separator, skip, width)
+    if width is not None and width > 1 and separator.isascii():
+        is_quoted = '"' in text
+        if not is_quoted or are_whole(text.encode("utf-8", "replace"), separator):
+            return _split_plain(text, separator, skip, width, is_quoted)
     numbers, fields, ragged = [], [], []
     lines = _lines(text, None if rows is None else rows * MAX_LINES_A_RECORD)
     for number, (record, _) in enumerate(walk_lines(lines, separator, width), start=1):
@@ -75,7 +78,8 @@ def split_records(
             continue
         if rows is not None and number > rows:
             break
-        if record is None or (width is not None and record != [""] and len(record) != width):
+        is_blank = record is not None and not "".join(record).strip()
+        if record is None or (width is not None and not is_blank and len(record) != width):
             ragged.append(number)
         else:
             numbers.append(number)
@@ -88,24 +92,37 @@ def _has_control(text: str) -> bool:
     return any(character in text for character in CONTROL)
 
 
-def _split_plain(text: str, separator: str, skip: int, width: int) -> Records:
-    """Text without quotation marks: one line, one record."""
+def are_whole(raw: bytes, separator: str) -> bool:
+    """Whether each line is a record: every quotation mark opens or closes a field of one line.
+
+    >>> are_whole(b'a;"b;""c"\n"";d\n', ";"), are_whole(b'a;"b\nc"\n', ";")
+    (True, False)
+    """
+    mark = re.escape(separator).replace("\\\t", "\t")
+    field = rf'(?:"(?:[^"\r\n]|"")*"|[^"\r\n{mark}]*)'
+    line = f"{field}(?:{mark}{field})*"
+    text = pa.array([raw], pa.large_binary())
+    return pc.match_substring_regex(text, f"^(?:{line}[\r\n])*{line}$")[0].as_py()
+
+
+def _split_plain(text: str, separator: str, skip: int, width: int, is_quoted: bool) -> Records:
+    """Text in which one line is one record."""
     ends = [end.end() for end in islice(_LINE_END.finditer(text), skip)]
     body = text[ends[-1] if ends else 0 :]
     if len(ends) < skip or not body:
         return Records([], [], [], False)
-    table, ragged, blank = plain_columns(
-        body.encode("utf-8", "replace"), separator, dict.fromkeys(range(width), pa.string()), width
-    )
+    types = dict.fromkeys(range(width), pa.string())
+    raw = body.encode("utf-8", "replace")
+    table, ragged, blank = plain_columns(raw, separator, types, width, is_quoted)
     odd = [number + skip for number in (*ragged, *blank)]
     numbers = pd.RangeIndex(skip + 1, skip + table.num_rows + len(odd) + 1).drop(odd)
     return Records(numbers, [], odd[: len(ragged)], _has_control(text), table)
 
 
 def plain_columns(
-    raw: bytes, separator: str, types: Mapping[int, pa.DataType], width: int
+    raw: bytes, separator: str, types: Mapping[int, pa.DataType], width: int, is_quoted: bool
 ) -> tuple[pa.Table, list[int], list[int]]:
-    """Columns, by their places, of lines without quotation marks.
+    """Columns, by their places, of lines that are records; ``is_quoted``: with quotation marks.
 
     Lines with another number of fields than ``width`` are left out; the numbers (from 1) of those
     with something in them come second, of the blank ones third.
@@ -115,19 +132,25 @@ def plain_columns(
         schema = pa.schema([(str(place), kind) for place, kind in types.items()])
         return schema.empty_table(), [], list(blank)
     try:
-        return _plain_columns(raw, separator, types, width, BLOCK_BYTES)
+        return _plain_columns(raw, separator, types, width, is_quoted, BLOCK_BYTES)
     except pa.ArrowInvalid:
         # A line longer than a block, as only a file that is no table has.
-        return _plain_columns(raw, separator, types, width, len(raw) + 1)
+        return _plain_columns(raw, separator, types, width, is_quoted, len(raw) + 1)
 
 
 def _plain_columns(
-    raw: bytes, separator: str, types: Mapping[int, pa.DataType], width: int, block: int
+    raw: bytes,
+    separator: str,
+    types: Mapping[int, pa.DataType],
+    width: int,
+    is_quoted: bool,
+    block: int,
 ) -> tuple[pa.Table, list[int], list[int]]:
     ragged, blank = [], []
 
     def note(row: arrow_csv.InvalidRow) -> str:
-        (ragged if row.text.strip() else blank).append(row.number)
+        is_blank = not row.text.replace('"', "").replace(separator, "").strip()
+        (blank if is_blank else ragged).append(row.number)
         return "skip"
 
     names = [str(place) for place in range(width)]
@@ -137,8 +160,8 @@ def _plain_columns(
         read_options=arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=block),
         parse_options=arrow_csv.ParseOptions(
             delimiter=separator,
-            quote_char=False,
-            double_quote=False,
+            quote_char='"' if is_quoted else False,
+            double_quote=is_quoted,
             newlines_in_values=False,
             ignore_empty_lines=False,
             invalid_row_handler=note,
