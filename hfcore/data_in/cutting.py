@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hfcore.data_in.delimited import MAX_LINES_A_RECORD, are_whole, plain_columns, walk_lines
+from hfcore.data_in.delimited import MAX_LINES_A_RECORD, are_whole, odd_records, plain_columns
 from hfcore.data_in.packages import RefusedFileError
 from hfcore.data_in.reading import TextTable, cell_headers, normal_header, read_text
 from hfcore.study import Source
@@ -217,14 +217,21 @@ def _walked(
     ends = np.cumsum([len(line) for line in lines])
     # One byte, one letter: separators and quotation marks are found in any encoding.
     letters = [line.rstrip(b"\r\n").decode("latin-1") for line in lines]
-    kinds, last, at = [], [], 0
-    for record, used in walk_lines(letters, head.separator.decode(), head.width):
+    kinds = np.full(len(lines), -1, "int16")
+    is_first, after = np.ones(len(lines), bool), len(lines)
+    for at, used, record in odd_records(letters, head.separator.decode(), head.width):
         if at + MAX_LINES_A_RECORD > len(lines) and not is_last:
+            after = at
             break
-        at += used
-        kinds.append(_kind(record, head, places))
-        last.append(ends[at - 1])
-    return np.array(kinds, "int16"), np.array(last, "int64")
+        kinds[at] = _kind(record, head, places)
+        is_first[at + 1 : at + used] = False
+    is_alone = is_first & (kinds < 0)
+    is_alone[after:] = False
+    alone = b"".join(lines[at].rstrip(b"\r\n") + b"\n" for at in np.flatnonzero(is_alone))
+    kinds[is_alone] = _looked_up(alone, np.arange(is_alone.sum()), head, places, True)
+    # A record ends where its last line does.
+    last = np.append(np.flatnonzero(is_first[:after])[1:], after) - 1 if after else []
+    return kinds[:after][is_first[:after]], ends[last]
 
 
 def _kind(record: list[str] | None, head: Head, places: Places) -> int:

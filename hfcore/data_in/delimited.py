@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -71,6 +72,7 @@ def split_records(
         is_quoted = '"' in text
         if not is_quoted or are_whole(text.encode("utf-8", "replace"), separator):
             return _split_plain(text, separator, skip, width, is_quoted)
+        return _split_mixed(text, separator, skip, width)
     numbers, fields, ragged = [], [], []
     lines = _lines(text, None if rows is None else rows * MAX_LINES_A_RECORD)
     for number, (record, _) in enumerate(walk_lines(lines, separator, width), start=1):
@@ -98,11 +100,59 @@ def are_whole(raw: bytes, separator: str) -> bool:
     >>> are_whole(b'a;"b;""c"\n"";d\n', ";"), are_whole(b'a;"b\nc"\n', ";")
     (True, False)
     """
+    text, line = pa.array([raw], pa.large_binary()), _whole_line(separator)
+    return pc.match_substring_regex(text, f"^(?:{line}[\r\n])*{line}$")[0].as_py()
+
+
+def _whole_line(separator: str) -> str:
     mark = re.escape(separator).replace("\\\t", "\t")
     field = rf'(?:"(?:[^"\r\n]|"")*"|[^"\r\n{mark}]*)'
-    line = f"{field}(?:{mark}{field})*"
-    text = pa.array([raw], pa.large_binary())
-    return pc.match_substring_regex(text, f"^(?:{line}[\r\n])*{line}$")[0].as_py()
+    return f"{field}(?:{mark}{field})*"
+
+
+def odd_records(
+    lines: list[str], separator: str, width: int
+) -> Iterator[tuple[int, int, list[str] | None]]:
+    """The records that are not one whole line each: first line, how many lines, fields."""
+    pattern = f"^{_whole_line(separator)}$"
+    whole = pc.match_substring_regex(pa.array(lines, pa.large_string()), pattern)
+    after = 0
+    for at in np.flatnonzero(~whole.to_numpy(zero_copy_only=False)).tolist():
+        if at >= after:
+            record, used = _quoted(lines, at, separator, width)
+            after = at + used
+            yield at, used, record
+
+
+def _split_mixed(text: str, separator: str, skip: int, width: int) -> Records:
+    """Text in which most lines are one record, and the others are looked at one by one."""
+    lines = _lines(text, None)
+    odd = list(odd_records(lines, separator, width))
+    is_alone, is_first = np.ones(len(lines), bool), np.ones(len(lines), bool)
+    for at, used, _ in odd:
+        is_alone[at : at + used] = False
+        is_first[at + 1 : at + used] = False
+    numbers = np.cumsum(is_first)
+    alone = np.flatnonzero(is_alone)
+    types = dict.fromkeys(range(width), pa.string())
+    raw = "\n".join(lines[at] for at in alone).encode("utf-8", "replace")
+    table, ragged, blank = plain_columns(raw, separator, types, width, is_quoted=True)
+    read = np.delete(numbers[alone], np.array([*ragged, *blank], "int64") - 1)
+    fits = [(numbers[at], each) for at, _, each in odd if each and len(each) == width]
+    others = zip(*(each for _, each in fits), strict=True) if fits else [[]] * width
+    added = pa.table([pa.array(each, pa.string()) for each in others], names=table.column_names)
+    read = np.append(read, [number for number, _ in fits]).astype("int64")
+    order = np.argsort(read)
+    order = order[read[order] > skip]
+    stopped = [numbers[alone[number - 1]] for number in ragged]
+    stopped += [numbers[at] for at, _, each in odd if not each or len(each) != width]
+    return Records(
+        pd.Index(read[order]),
+        [],
+        sorted(int(number) for number in stopped if number > skip),
+        _has_control(text),
+        pa.concat_tables([table, added]).take(pa.array(order)),
+    )
 
 
 def _split_plain(text: str, separator: str, skip: int, width: int, is_quoted: bool) -> Records:
@@ -149,8 +199,8 @@ def _plain_columns(
     ragged, blank = [], []
 
     def note(row: arrow_csv.InvalidRow) -> str:
-        is_blank = not row.text.replace('"', "").replace(separator, "").strip()
-        (blank if is_blank else ragged).append(row.number)
+        fields = _fields(row.text, separator)[0] if is_quoted else row.text.split(separator)
+        (ragged if "".join(fields or ()).strip() else blank).append(row.number)
         return "skip"
 
     names = [str(place) for place in range(width)]
