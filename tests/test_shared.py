@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -12,13 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_study import PAYMENTS, STUDY, write_lines, write_study
 from test_layouts import LISTED, MONTHLY, ONE, TWO, monthly
+from test_roundtrip import mutated
 
 from hfcore.data_in import blocks, ingest
 from hfcore.data_in.blocks import cut_again, cut_file
+from hfcore.data_in.cleaning import clean_table
 from hfcore.data_in.cutting import Head, Places
 from hfcore.data_in.ingest import ingest_study
+from hfcore.data_in.pieces import Shared
+from hfcore.data_in.reading import read_source
 from hfcore.errors import StudyError
-from hfcore.store import processed_folder, read_ingest, read_table
+from hfcore.store import load_study, processed_folder, read_ingest, read_table
 
 SHARED = STUDY.replace(
     'files = ["utbetalningar*.csv"]\n', 'files = ["riket*.csv"]\nmunicipality = "Kommun"\n'
@@ -362,3 +367,42 @@ def test_a_shared_file_without_a_row_leaves_households_without_payments(raw):
     put(raw, bad)
     ingest_study("liten")
     assert [len(read_table("liten", "payments", code)) for code in CODES] == [0, 0]
+
+
+def try_broken_shared_files(count: int, seed: int, raw: Path) -> dict[str, int]:
+    """Part broken files; each must end in pieces that can be read, or in sentences."""
+    rng, ends = np.random.default_rng(seed), {"rows": 0, "sentences": 0}
+    study = load_study("liten")
+    whole = [f"{PAYMENTS[0]};Kommun", *rows_of(*CODES)]
+    quoted = [";".join(f'"{each}"' for each in line.split(";")) for line in whole]
+    for _ in range(count):
+        lines = (whole, quoted)[int(rng.integers(0, 2))]
+        encoding = ("utf-8", "cp1252", "utf-16")[int(rng.integers(0, 3))]
+        content = "\r\n".join(lines).encode(encoding, "replace")
+        (raw / "riket.csv").write_bytes(mutated(rng, content))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(blocks, "BLOCK_BYTES", int(rng.integers(10, 400)))
+            room = int(rng.integers(0, 400))
+            shared = Shared(study, CODES, room)
+            rows, problems = 0, list(shared.problems)
+            for batch in shared.batches(CODES):
+                for given in (each for own in batch.values() for each in own.get(2, ())):
+                    text = read_source(given.raw, study.sources[2], given.name)
+                    done = clean_table(text, study.sources[2], study)
+                    rows, problems = rows + len(done.rows), problems + done.problems
+        # Of a file cut off below its header the intake says that it has no rows.
+        assert rows or problems or not any(each.found.pieces for each in shared.files)
+        assert all(each.sentence("sv") for each in problems)
+        ends["rows" if rows else "sentences"] += 1
+    return ends
+
+
+def test_a_sample_of_broken_shared_files(raw):
+    ends = try_broken_shared_files(300, 1, raw)
+    assert min(ends.values()) > 30
+
+
+@pytest.mark.nightly
+def test_thousands_of_broken_shared_files(raw):
+    ends = try_broken_shared_files(5_000, 2, raw)
+    assert min(ends.values()) > 500

@@ -196,7 +196,7 @@ def _looked_up(
 ) -> np.ndarray:
     """What each line belongs to, where each is a record."""
     table, ragged, blank = plain_columns(
-        text, head.separator.decode(), {head.place: pa.binary()}, head.width, is_quoted
+        text, head.separator.decode(), {head.place: pa.binary()}, head.width, is_quoted, False
     )
     odd = np.array([*ragged, *blank], "int64") - 1
     kinds = np.full(len(ends), len(places.kinds) - 1, "int16")

@@ -170,7 +170,12 @@ def _split_plain(text: str, separator: str, skip: int, width: int, is_quoted: bo
 
 
 def plain_columns(
-    raw: bytes, separator: str, types: Mapping[int, pa.DataType], width: int, is_quoted: bool
+    raw: bytes,
+    separator: str,
+    types: Mapping[int, pa.DataType],
+    width: int,
+    is_quoted: bool,
+    is_utf8: bool = True,
 ) -> tuple[pa.Table, list[int], list[int]]:
     """Columns, by their places, of lines that are records; ``is_quoted``: with quotation marks.
 
@@ -181,11 +186,18 @@ def plain_columns(
         blank = range(1, len(raw.splitlines()) + 1)
         schema = pa.schema([(str(place), kind) for place, kind in types.items()])
         return schema.empty_table(), [], list(blank)
+    how = (separator, types, width, is_quoted)
+    if not is_utf8:
+        try:
+            return _plain_columns(raw, *how, BLOCK_BYTES, tells=False)
+        except pa.ArrowInvalid:
+            # Lines that do not fit are told as UTF-8 or not at all.
+            raw = raw.decode("latin-1").encode()
     try:
-        return _plain_columns(raw, separator, types, width, is_quoted, BLOCK_BYTES)
+        return _plain_columns(raw, *how, BLOCK_BYTES)
     except pa.ArrowInvalid:
         # A line longer than a block, as only a file that is no table has.
-        return _plain_columns(raw, separator, types, width, is_quoted, len(raw) + 1)
+        return _plain_columns(raw, *how, len(raw) + 1)
 
 
 def _plain_columns(
@@ -195,6 +207,7 @@ def _plain_columns(
     width: int,
     is_quoted: bool,
     block: int,
+    tells: bool = True,
 ) -> tuple[pa.Table, list[int], list[int]]:
     ragged, blank = [], []
 
@@ -214,7 +227,7 @@ def _plain_columns(
             double_quote=is_quoted,
             newlines_in_values=False,
             ignore_empty_lines=False,
-            invalid_row_handler=note,
+            invalid_row_handler=note if tells else None,
         ),
         convert_options=arrow_csv.ConvertOptions(
             include_columns=list(wanted),
