@@ -9,7 +9,9 @@ PYTHON = python3
 PY = .venv/bin/python
 HFCORE = .venv/bin/hfcore
 STUDIES = hela-familjen hasky
-LAB_FLAGS =
+# JupyterLab asks nobody outside for news or versions.
+LAB_FLAGS = --LabApp.news_url=None \
+    --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 PYTEST_FLAGS = -n 2 --dist loadfile
 
 report: studies
