@@ -15,7 +15,7 @@ from raw_study import PAYMENTS, STUDY, write_lines, write_study
 from test_layouts import LISTED, MONTHLY, ONE, TWO, monthly
 from test_roundtrip import mutated
 
-from hfcore.data_in import blocks, ingest
+from hfcore.data_in import blocks, ingest, shared
 from hfcore.data_in.blocks import cut_again, cut_file
 from hfcore.data_in.cleaning import clean_table
 from hfcore.data_in.cutting import Head, Places
@@ -23,7 +23,7 @@ from hfcore.data_in.ingest import ingest_study
 from hfcore.data_in.pieces import Shared
 from hfcore.data_in.reading import read_source
 from hfcore.errors import StudyError
-from hfcore.store import load_study, processed_folder, read_ingest, read_table
+from hfcore.store import has_table, load_study, processed_folder, read_ingest, read_table
 
 SHARED = STUDY.replace(
     'files = ["utbetalningar*.csv"]\n', 'files = ["riket*.csv"]\nmunicipality = "Kommun"\n'
@@ -156,6 +156,18 @@ def test_rows_that_are_nobodys_are_told_by_their_number_and_never_by_what_they_h
     assert b"Hemlige" not in everything and b"Karl" not in str(report.problems).encode()
     for each in report.problems:
         assert each.message and each.message_sv and each.message != each.message_sv
+
+
+def test_a_file_of_strangers_is_refused_as_a_whole(raw, monkeypatch):
+    put(raw, rows_of("nowhere", "0180"))
+    found = told(ingest_study("liten"))
+    assert ("E-MUNICIPALITY", "liten/riket.csv", (2, 4, 6, 8), 4) in found
+    assert len(read_table("liten", "payments", "0180")) == 3
+    monkeypatch.setattr(shared, "MOST_STOPPED", 3)
+    (processed_folder("liten") / "parts" / "shared").rename(processed_folder("liten") / "gone")
+    found = told(ingest_study("liten"))
+    assert ("E-MUNICIPALITY", "liten/riket.csv", (), 0) in found
+    assert not has_table("liten", "payments", "0180")
 
 
 def test_a_bad_cell_is_told_by_its_row_in_the_shared_file(raw):
@@ -383,15 +395,15 @@ def try_broken_shared_files(count: int, seed: int, raw: Path) -> dict[str, int]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(blocks, "BLOCK_BYTES", int(rng.integers(10, 400)))
             room = int(rng.integers(0, 400))
-            shared = Shared(study, CODES, room)
-            rows, problems = 0, list(shared.problems)
-            for batch in shared.batches(CODES):
+            pieces = Shared(study, CODES, room)
+            rows, problems = 0, list(pieces.problems)
+            for batch in pieces.batches(CODES):
                 for given in (each for own in batch.values() for each in own.get(2, ())):
                     text = read_source(given.raw, study.sources[2], given.name)
                     done = clean_table(text, study.sources[2], study)
                     rows, problems = rows + len(done.rows), problems + done.problems
         # Of a file cut off below its header the intake says that it has no rows.
-        assert rows or problems or not any(each.found.pieces for each in shared.files)
+        assert rows or problems or not any(each.found.pieces for each in pieces.files)
         assert all(each.sentence("sv") for each in problems)
         ends["rows" if rows else "sentences"] += 1
     return ends

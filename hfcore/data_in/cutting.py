@@ -19,6 +19,7 @@ from hfcore.data_in.reading import TextTable, cell_headers, normal_header, read_
 from hfcore.study import Source
 
 CODEC = pa.Codec("lz4_raw")
+MOST_KNOWN = 100_000
 ELSEWHERE, UNNAMED, RAGGED, BLANK = "elsewhere", "unnamed", "ragged", "blank"
 
 
@@ -127,9 +128,12 @@ class Places:
 
     def number(self, cell: bytes) -> int:
         """The place among ``kinds`` of what a cell names."""
-        if cell not in self._known:
-            self._known[cell] = self.kinds.index(self.kind(cell))
-        return self._known[cell]
+        number = self._known.get(cell)
+        if number is None:
+            number = self.kinds.index(self.kind(cell))
+            if len(self._known) < MOST_KNOWN:
+                self._known[cell] = number
+        return number
 
     def kind(self, cell: bytes) -> str:
         """The municipality that a cell names, or why it is none of the study."""

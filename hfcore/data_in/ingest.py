@@ -89,7 +89,7 @@ def ingest_study(
         aliases, problems = read_aliases(raw_folder(study_name), study.cutoff)
         hashes = {each.code: hashes_of(raw_folder(study_name) / each.code) for each in chosen}
         codes, known = [each.code for each in chosen], folder / PARTS / SHARED if write else None
-        workers = min(workers, memory // PROCESS_BYTES)
+        workers = max(min(workers, memory // PROCESS_BYTES), 1)
         room = room_within(memory, workers)
         shared = Shared(study, codes, room, known, workers, lambda: crew.start(workers - 1))
         problems += shared.problems

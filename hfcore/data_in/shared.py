@@ -41,6 +41,8 @@ from hfcore.study import Study
 
 # What a byte of a file takes when it is kept as it is, with the numbers of its rows.
 ROOM_A_BYTE = 1.15
+# More rows that are nobody's are no slips of the pen: the mapping or the file is another one.
+MOST_STOPPED = 1_000_000
 STOPPED = {RAGGED: "E-FIELDS", UNNAMED: "E-MUNICIPALITY"}
 
 
@@ -208,6 +210,8 @@ class SharedFile:
             for reason in STOPPED.keys() & cut.apart.keys():
                 rows = self.found.stopped.setdefault(STOPPED[reason], [])
                 rows += cut.apart[reason].tolist()
+                if len(rows) > MOST_STOPPED:
+                    raise RefusedFileError(STOPPED[reason])
             for code, lines in cut.lines.items():
                 known = hashes.setdefault(code, hashlib.sha256(head.raw))
                 known.update(lines)
