@@ -22,8 +22,8 @@ from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, PLANS, STUDY, write_lines, 
 
 from hfcore.data_in import workbooks
 from hfcore.data_in.cleaning import Cleaned, clean_table
-from hfcore.data_in.intake import Given, adapted
 from hfcore.data_in.kolada import read_kolada
+from hfcore.data_in.layouts import Given, adapted
 from hfcore.data_in.reading import read_source
 from hfcore.data_in.suggest import suggest_source
 from hfcore.definition import build_study

@@ -23,6 +23,7 @@ from hfcore.data_in.ingest import ingest_study
 from hfcore.data_in.pieces import Shared
 from hfcore.data_in.reading import read_source
 from hfcore.errors import StudyError
+from hfcore.metrics.quality import rules_met
 from hfcore.store import has_table, load_study, processed_folder, read_ingest, read_table
 
 SHARED = STUDY.replace(
@@ -154,8 +155,10 @@ def test_rows_that_are_nobodys_are_told_by_their_number_and_never_by_what_they_h
         path.read_bytes() for path in processed_folder("liten").rglob("*") if path.is_file()
     )
     assert b"Hemlige" not in everything and b"Karl" not in str(report.problems).encode()
-    for each in report.problems:
-        assert each.message and each.message_sv and each.message != each.message_sv
+    for language, words in (("en", "left out"), ("sv", "togs inte med")):
+        met = rules_met(read_ingest("liten"), "1290", language)
+        assert {"E-FIELDS", "E-MUNICIPALITY", "W-NOT-OURS"} <= set(met["rule"])
+        assert words in met.set_index("rule")["meaning"]["W-NOT-OURS"]
 
 
 def test_a_file_of_strangers_is_refused_as_a_whole(raw, monkeypatch):

@@ -21,7 +21,8 @@ from hfcore.data_in.account import ACCOUNT, build_account, forget_states, read_a
 from hfcore.data_in.aliases import read_aliases
 from hfcore.data_in.budget import MEMORY, PROCESS_BYTES, bytes_needed, room_within, workers_within
 from hfcore.data_in.crew import Crew
-from hfcore.data_in.intake import QUARANTINE_COLUMNS, Given, Intake, take_in
+from hfcore.data_in.intake import QUARANTINE_COLUMNS, Intake, take_in
+from hfcore.data_in.layouts import Given
 from hfcore.data_in.mapping import check_mapping
 from hfcore.data_in.parts import Shelf, fingerprint, hashes_of, seal_of
 from hfcore.data_in.pieces import Shared

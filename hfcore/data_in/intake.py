@@ -10,24 +10,23 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from hfcore.data_in import lifecare, monthly
 from hfcore.data_in.aliases import follow_aliases
 from hfcore.data_in.cleaning import Cleaned, clean_table
 from hfcore.data_in.drop import PLACE
 from hfcore.data_in.filenames import told_name
 from hfcore.data_in.finding import find_files, unused_files
 from hfcore.data_in.joining import join_drop
+from hfcore.data_in.layouts import Given, adapted
 from hfcore.data_in.parts import Shelf
-from hfcore.data_in.reading import Readable, TextTable, read_source
+from hfcore.data_in.reading import read_source
 from hfcore.data_in.rules import problem
-from hfcore.errors import Problem, StudyError
+from hfcore.errors import Problem
 from hfcore.identity import Key, pseudonyms, record_keys, row_marks
 from hfcore.ids import stands_again
 from hfcore.schema import TABLES, empty_table
 from hfcore.study import Municipality, Source, Study
 
 PURPOSE = {"household_id": "household", "person_id": "person", "worker_id": "worker"}
-LAYOUTS = {"monthly": monthly, "lifecare": lifecare}
 QUARANTINE_COLUMNS = ("file", "sheet", "row", "column", "rule")
 
 
@@ -84,15 +83,6 @@ def take_in(
     ]
     found = [*problems, *(each for part in cleaned for each in part.problems), *drop.problems]
     return Intake(municipality.code, tables, quarantine, found, files, counts)
-
-
-@dataclass(frozen=True)
-class Given:
-    """A raw file, or a piece of one that several municipalities share, and how it is told."""
-
-    raw: Path | Readable
-    name: str
-    sha256: str
 
 
 def _clean_files(
@@ -173,24 +163,6 @@ def _file_entry(part: Cleaned, municipality: str, sha256: str) -> dict:
         "read": part.read,
         "kept": len(part.rows),
     }
-
-
-def adapted(
-    given: Sequence[Given], source: Source, study: Study
-) -> tuple[list[TextTable], Source, dict[str, str]]:
-    """The files of a layout of its own as texts of a table, with their mapping.
-
-    Raises StudyError for a layout that does not exist, or a table that it cannot fill.
-    """
-    layout = LAYOUTS.get(str(source.options["layout"]))
-    if layout is None or source.table not in ("payments", "persons"):
-        raise StudyError(
-            f"sources: layout is one of {', '.join(LAYOUTS)}, and fills payments or persons."
-        )
-    if not given:
-        return [], source, {}
-    raw, names = [each.raw for each in given], [each.name for each in given]
-    return layout.adapt(layout.read_files(raw, names, source), source, study)
 
 
 def with_pseudonyms(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from hfcore.data_in.finding import find_files
-from hfcore.data_in.intake import Given
+from hfcore.data_in.layouts import Given
 from hfcore.data_in.shared import SharedFile
 from hfcore.errors import Problem
 from hfcore.store import raw_folder

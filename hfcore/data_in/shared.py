@@ -20,7 +20,8 @@ from hfcore.data_in import blocks
 from hfcore.data_in.cutting import ELSEWHERE, RAGGED, UNNAMED, Block, Head, Piece, Places
 from hfcore.data_in.delimited import split_records
 from hfcore.data_in.filenames import told_name
-from hfcore.data_in.intake import QUARANTINE_COLUMNS, Given
+from hfcore.data_in.intake import QUARANTINE_COLUMNS
+from hfcore.data_in.layouts import Given
 from hfcore.data_in.monthly import reading_source
 from hfcore.data_in.packages import RefusedFileError
 from hfcore.data_in.parts import code_seal, fingerprint
