@@ -3,7 +3,8 @@
 The Parquet files hold exactly these columns. Three stand beside the contract's, so that the other
 tables stay as agreed: ``record_keys``, the number in [0, 1) per household and person that
 disclosure control adds up; ``moves``, the households that stand in several municipalities, and
-``moved_payments``, what the others paid them (null where nobody can say).
+``moved_payments`` and ``moved_plans``, what the others paid them (null where nobody can say) and
+planned with their adults.
 """
 
 from __future__ import annotations
@@ -203,9 +204,13 @@ TABLES: dict[str, Table] = {
         },
         key=("household_id", "month"),
     ),
+    "moved_plans": Table(
+        {"person_id": _PERSON, "from_on": Column("date"), "plan": Column("code")},
+        key=("person_id", "from_on"),
+    ),
 }
-# Made by ingest and filled by no file; the latter two from all municipalities together.
-TECHNICAL_TABLES = ("record_keys", "moves", "moved_payments")
+# Made by ingest and filled by no file; all but the first from all municipalities together.
+TECHNICAL_TABLES = ("record_keys", "moves", "moved_payments", "moved_plans")
 MOVE_TABLES = TECHNICAL_TABLES[1:]
 
 DTYPES = {

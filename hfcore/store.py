@@ -153,7 +153,8 @@ class Tables:
     ``households`` and ``persons`` carry a further column ``record_key`` in [0, 1), from which
     disclosure control takes its noise; ``households`` also ``is_followed``: it moved to another
     municipality of the study, and ``payments`` has what it was paid there (null in months that
-    nobody can tell). A household of several municipalities counts in one and is in no other.
+    nobody can tell), ``plans`` what was planned there. A household of several municipalities counts
+    in one and is in no other.
     """
 
     study: Study
@@ -189,6 +190,10 @@ class Tables:
             both = pd.concat([frame, self._read("moved_payments")])
             key = list(TABLES["payments"].key)
             frame = both.groupby(key, as_index=False)["amount_sek"].sum(min_count=1)
+        if table == "plans" and self.has("moved_plans"):
+            both = pd.concat([frame, self._read("moved_plans")])
+            key = list(TABLES["plans"].key)
+            frame = both.drop_duplicates(key).sort_values(key, ignore_index=True)
         gone = moves.loc[~moves["is_counted_here"], "household_id"]
         if not len(gone):
             return frame

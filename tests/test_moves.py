@@ -9,7 +9,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, STUDY, write_lines, write_study
+from raw_study import (
+    HOUSEHOLDS,
+    PAYMENTS,
+    PERSONS,
+    STUDY,
+    write_lines,
+    write_plans,
+    write_study,
+)
 
 from hfcore.cohort import build_cohort, support_panel
 from hfcore.data_in.ingest import ingest_study
@@ -193,3 +201,28 @@ def test_the_order_of_rows_is_nothing(moved):
     before = {code: panel_of(code) for code in ("0180",)}
     moved(persons=tuple(COUPLE[::-1]), there=tuple(THERE[::-1]))
     assert np.array_equal(before["0180"], panel_of("0180"), equal_nan=True)
+
+
+def test_plans_of_the_next_municipality_are_those_of_the_household_too(moved, tmp_path):
+    moved()
+    raw = tmp_path / "raw" / "liten"
+    first, second = PERSONS[1].partition(";")[0], PERSONS[2].partition(";")[0]
+    write_plans(raw / "0180" / "planering.xlsx", [(first, "01/03/2019", "Sjukskriven")])
+    there = [
+        (first, "01/06/2020", "Jobbsök"),
+        (second, "01/07/2020", "Sjukskriven"),
+        ("A-3", "01/01/2019", "Jobbsök"),
+    ]
+    write_plans(raw / "1290" / "planering.xlsx", there)
+    ingest_study("liten")
+    followed = load("liten", "0180").plans.set_index("from_on")["plan"].sort_index()
+    days = ["2019-03-01", "2020-06-01", "2020-07-01"]
+    assert followed.index.strftime("%Y-%m-%d").tolist() == days
+    assert followed.loc["2020-06-01"] == "job_seeking"
+    # Where the household does not count, only the neighbour's plan is left.
+    assert load("liten", "1290").plans["plan"].tolist() == ["job_seeking"]
+    # The municipalities' own tables stay as they are, and what is gone from a drop goes.
+    assert len(read_table("liten", "plans", "0180")) == 1
+    (raw / "1290" / "planering.xlsx").unlink()
+    ingest_study("liten")
+    assert len(load("liten", "0180").plans) == 1

@@ -4,9 +4,9 @@ A municipality pays nothing to those who left it and says nothing of the time be
 What a household got while it lived in another municipality of the study is in that one's export.
 It is the same household where at least half of the adults are the same. It counts where it was a
 participant, else where it started or was paid first; there, what the others paid is added to its
-payments, and months outside the others' exports are unknown while it lived with them. The raw
-municipalities' own tables stay as they are: ``moves`` and ``moved_payments`` stand beside them,
-and ``store.load`` puts both together.
+payments and what they planned to its plans, and months outside the others' exports are unknown
+while it lived with them. The raw municipalities' own tables stay as they are: ``moves``,
+``moved_payments`` and ``moved_plans`` stand beside them, and ``store.load`` puts all together.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pandas as pd
 from hfcore.data_in.membership import SAME_SHARE
 from hfcore.data_in.rules import problem
 from hfcore.errors import Problem
-from hfcore.schema import empty_table
+from hfcore.schema import MOVE_TABLES, TABLES, empty_table
 from hfcore.store import has_table, read_table, table_folder, write_table
 from hfcore.study import Municipality, Study
 
@@ -36,10 +36,11 @@ def settle_moves(study: Study) -> list[Problem]:
     """
     pairs = _shared_adults(study)
     same = pairs.loc[pairs["share"] >= SAME_SHARE]
-    moves, paid = _settled(same, study) if len(same) else (_NONE, _NONE)
-    for code in study.codes:
-        _write(study, code, moves.loc[moves["municipality"] == code], "moves")
-        _write(study, code, paid.loc[paid["municipality"] == code], "moved_payments")
+    settled = _settled(same, study) if len(same) else dict.fromkeys(MOVE_TABLES, _NONE)
+    for table, rows in settled.items():
+        for code in study.codes:
+            _write(study, code, rows.loc[rows["municipality"] == code], table)
+    moves = settled["moves"]
     parted = int(pairs.loc[pairs["share"] < SAME_SHARE, "person_id"].nunique())
     return [*_told(moves), *_problems("W-PARTED", "", parted)]
 
@@ -47,12 +48,14 @@ def settle_moves(study: Study) -> list[Problem]:
 _NONE = pd.DataFrame(columns=["municipality", "is_counted_here"])
 
 
-def _settled(same: pd.DataFrame, study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of ``moves`` and of ``moved_payments``, each with its municipality."""
+def _settled(same: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
+    """Rows of each table of moves, with the municipality where the household counts."""
     listed = _registrations(same, study)
     payments = _payments_of(listed, study)
     ordered = _ordered(listed, payments)
-    return _moves(ordered), _paid_elsewhere(ordered, payments, study)
+    paid = _paid_elsewhere(ordered, payments, study)
+    tables = (_moves(ordered), paid, _planned_elsewhere(ordered, study))
+    return dict(zip(MOVE_TABLES, tables, strict=True))
 
 
 def _shared_adults(study: Study) -> pd.DataFrame:
@@ -164,6 +167,21 @@ def _paid_elsewhere(listed: pd.DataFrame, payments: pd.DataFrame, study: Study) 
     rows = pd.concat([by_others, unknown], ignore_index=True)
     sums = rows.groupby(["family", "month"], as_index=False)["amount_sek"].sum(min_count=1)
     return sums.assign(**{name: sums["family"].map(_of_counted(listed, name)) for name in PLACE})
+
+
+def _planned_elsewhere(listed: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The plans that adults of households that count got in the others, under their place."""
+    homes = _of_counted(listed, "municipality")
+    parts = [empty_table("plans").assign(municipality=pd.Series(dtype="str"))]
+    for code, rows in listed.loc[~listed["is_counted_here"]].groupby("municipality"):
+        if has_table(study.name, "plans", code):
+            members = _adults(read_table(study.name, "persons", code))
+            members = members.merge(rows[["household_id", "family"]], on="household_id")
+            plans = read_table(study.name, "plans", code).merge(members, on="person_id")
+            parts.append(plans.assign(municipality=plans["family"].map(homes)))
+    columns = [*TABLES["plans"].columns, "municipality"]
+    everything = pd.concat([part[columns] for part in parts], ignore_index=True)
+    return everything.drop_duplicates(["municipality", *TABLES["plans"].key])
 
 
 def _unknown_months(listed: pd.DataFrame, study: Study) -> pd.DataFrame:
