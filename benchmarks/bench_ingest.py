@@ -257,24 +257,32 @@ NOTE = (
 
 def row(one: Measured, pandas: Measured) -> str:
     """One row of the table; ``pandas`` is the plain way on the same files."""
-    rows = f"{one.municipalities * ROWS:,}".replace(",", " ")
     return (
-        f"| {rows} | {one.way} | {one.seconds:.1f} | {one.processor:.1f} | "
+        f"| {rows_of(one.municipalities)} | {one.way} | {one.seconds:.1f} | {one.processor:.1f} | "
         f"{pandas.seconds / one.seconds:.1f} × | {one.peak / 1e9:.2f} | {one.kept:,} |"
     )
 
 
+def rows_of(municipalities: int) -> str:
+    """The number of rows as the table tells it."""
+    return f"{municipalities * ROWS:,}".replace(",", " ")
+
+
+def other_rows(sizes: list[int]) -> list[str]:
+    """The lines of the table that are of other sizes, measured before."""
+    lines = TABLE.read_text(encoding="utf-8").splitlines() if TABLE.is_file() else []
+    again = tuple(f"| {rows_of(size)} |" for size in sizes)
+    return [line for line in lines if line[:3].strip("| ").isdigit() and not line.startswith(again)]
+
+
 def main(sizes: list[int]) -> None:
-    """Measure every size, print each row and write the table."""
+    """Measure every size, print each row and write the table, beside the sizes measured before."""
     print(HEADER)
     measured = [measure_all(size) for size in sizes]
-    lines = [
-        f"# One file of payments, {ROWS:,} rows a municipality, {os.cpu_count()} processors\n",
-        HEADER,
-        *(row(one, each[0]) for each in measured for one in each),
-        f"\n{NOTE}",
-    ]
-    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines = other_rows(sizes) + [row(one, each[0]) for each in measured for one in each]
+    lines.sort(key=lambda line: int(line.split("|")[1].replace(" ", "")))
+    title = f"# One file of payments, {ROWS:,} rows a municipality, {os.cpu_count()} processors\n"
+    TABLE.write_text("\n".join([title, HEADER, *lines, f"\n{NOTE}"]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
