@@ -1,5 +1,6 @@
 """Tables: what they show, what they leave out, and that a screen reader can walk them."""
 
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -153,3 +154,12 @@ def test_small_p_values_are_said_to_be_small():
     cells = show(frame, "c", "en").cells
     assert cells["p-value"].tolist() == ["0.042", "<0.001"]
     assert cells.iloc[0, 0] == "Fisher's exact"
+
+
+def test_words_stand_at_the_left_in_notebooks_and_pages_need_not_be_told():
+    rows = pd.DataFrame({"name": ["a"], "estimate": [1.5]})
+    shown = show(rows, "Caption", language="en")
+    cells = re.findall(r"<t[hd][^>]*>", shown._repr_html_())
+    told = ['text-align: left"' in cell for cell in cells]
+    assert told == ["number" not in cell for cell in cells] and any(told)
+    assert "style" not in shown.to_html()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hfcore.pages.glossary_links import link_words
+from hfcore.pages.table_html import AT_LEFT
 
 TEMPLATES = Path(__file__).with_name("templates")
 LANGUAGES = {"sv": "Svenska", "en": "English"}
@@ -204,7 +205,9 @@ def _output(output: Mapping, page: Page, latest: str) -> str:
         figure = _figure(data, metadata.get("image/png", metadata), page, latest)
         return figure + _behind(data.get(BEHIND), page)
     if "text/html" in data:
-        return f"<div class='output'>{_text(data['text/html'])}</div>"
+        # The pages' style sheet does what a cell had to say of itself in a notebook.
+        shown = _text(data["text/html"]).replace(AT_LEFT, "")
+        return f"<div class='output'>{shown}</div>"
     if "text/markdown" in data:
         return _markdown(_text(data["text/markdown"]), is_ours=False)
     plain = _text(data.get("text/plain", ""))

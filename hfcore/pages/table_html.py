@@ -7,14 +7,17 @@ from html import escape
 
 import pandas as pd
 from jinja2 import Environment
+from markupsafe import Markup
 
+# Notebooks put every cell at the right edge, words too.
+AT_LEFT = ' style="text-align: left"'
 _TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """\
 <table class="figures{{ ' sortable' if is_sortable }}" lang="{{ language }}">
 <caption>{{ caption }}</caption>
 <thead><tr>
 {% for heading in headings %}
-<th scope="col"{% if heading.is_number %} class="number"{% endif %}>{{ heading.text }}</th>
+<th scope="col"{{ ' class="number"'|safe if heading.is_number else left }}>{{ heading.text }}</th>
 {% endfor %}
 </tr></thead>
 <tbody>
@@ -22,11 +25,11 @@ _TEMPLATE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).f
 <tr>
 {% for cell in row %}
 {% if loop.first %}
-<th scope="row">{{ cell.text }}</th>
+<th scope="row"{{ left }}>{{ cell.text }}</th>
 {% elif cell.is_number %}
 <td class="number"{% if cell.value %} data-value="{{ cell.value }}"{% endif %}>{{ cell.text }}</td>
 {% else %}
-<td>{{ cell.text }}</td>
+<td{{ left }}>{{ cell.text }}</td>
 {% endif %}
 {% endfor %}
 </tr>
@@ -46,8 +49,11 @@ class Table:
     language: str
     is_sortable: bool = False
 
-    def to_html(self) -> str:
-        """The table as HTML that a screen reader can walk: caption, scopes, language."""
+    def to_html(self, text_cells: str = "") -> str:
+        """The table as HTML that a screen reader can walk: caption, scopes, language.
+
+        ``text_cells`` is what every cell with words carries, for where no style sheet does.
+        """
         if not len(self.cells):
             return f'<p lang="{self.language}">{escape(self.caption)}</p>'
         numeric = [self.values[column].notna().any() for column in self.cells]
@@ -70,10 +76,11 @@ class Table:
             caption=self.caption,
             language=self.language,
             is_sortable=self.is_sortable,
+            left=Markup(text_cells),
         )
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        return self.to_html(AT_LEFT)
 
     def __repr__(self) -> str:
         body = self.cells.to_string(index=False) if len(self.cells) else ""
