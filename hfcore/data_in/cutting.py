@@ -81,9 +81,8 @@ class Piece:
     """The records of one municipality in a file that several share, the header's lines first.
 
     ``lines`` are packed, with their size, or as they are, with 0; ``numbers`` are those of its
-    records in the shared file.
-    Of a workbook, which is read in one go, ``table`` has the rows, and ``lines`` is empty.
-    ``encoding`` is set where it is not the file's.
+    records in the shared file. Of a workbook, which is read in one go, ``table`` has the rows, and
+    ``lines`` is empty. ``encoding`` is set where it is not the file's.
     """
 
     lines: tuple[tuple[bytes, int], ...]
@@ -119,10 +118,15 @@ class Piece:
 
 
 class Places:
-    """The municipality that a cell names, each distinct cell looked at once."""
+    """The municipality that a cell names, each distinct cell looked at once.
+
+    A record's kind is a place in ``kinds``: the first ``known`` are municipalities.
+    """
 
     def __init__(self, codes: Sequence[str], translated: Mapping[str, str]):
         self.kinds = (*codes, ELSEWHERE, UNNAMED, RAGGED, BLANK)
+        self.known, self.ragged = len(codes), len(codes) + 2
+        self.blank = len(codes) + 3
         self._codes, self._translated = set(codes), translated
         self._known: dict[bytes, int] = {}
 
@@ -165,7 +169,7 @@ def cut_lines(
     if end < len(text):
         used = len(text[:end].decode().encode(head.codec)) if head.codec else end
     if offset == head.start:
-        kinds[: head.count] = len(places.kinds) - 1
+        kinds[: head.count] = places.blank
     cut = Cut(Block(offset, used, 0))
     _part(text, kinds, ends, places, head.separator.decode(), cut)
     keep = _packed if is_packed else _as_it_is
@@ -174,6 +178,7 @@ def cut_lines(
 
 
 def plain_bytes(raw: bytes, codec: str) -> bytes:
+    """Bytes in which ASCII letters are ASCII; RefusedFileError where they are not in ``codec``."""
     if not codec:
         return raw
     try:
@@ -203,8 +208,8 @@ def _looked_up(
         text, head.separator.decode(), {head.place: pa.binary()}, head.width, is_quoted, False
     )
     odd = np.array([*ragged, *blank], "int64") - 1
-    kinds = np.full(len(ends), len(places.kinds) - 1, "int16")
-    kinds[odd[: len(ragged)]] = len(places.kinds) - 2
+    kinds = np.full(len(ends), places.blank, "int16")
+    kinds[odd[: len(ragged)]] = places.ragged
     is_read = np.ones(len(ends), bool)
     is_read[odd] = False
     cells = table[0].combine_chunks().dictionary_encode()
@@ -240,9 +245,9 @@ def _walked(
 
 def _kind(record: list[str] | None, head: Head, places: Places) -> int:
     if record is not None and not "".join(record).strip():
-        return len(places.kinds) - 1
+        return places.blank
     if record is None or len(record) != head.width:
-        return len(places.kinds) - 2
+        return places.ragged
     return places.number(record[head.place].encode("latin-1"))
 
 
@@ -257,7 +262,7 @@ def _part(
     """Put the records of each municipality together, in their order."""
     order = np.argsort(kinds, kind="stable")
     bounds = np.searchsorted(kinds[order], np.arange(len(places.kinds) + 1))
-    known = bounds[len(places.kinds) - 4]
+    known = bounds[places.known]
     offsets = np.concatenate([[0], ends]).astype("int64")
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
     lines = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends), buffers)
@@ -269,7 +274,7 @@ def _part(
         if first == after:
             continue
         numbers = order[first:after].astype("int32")
-        if number < len(places.kinds) - 4:
+        if number < places.known:
             begin, end = int(places_of[first]), int(places_of[after])
             cut.lines[kind] = bytes(memoryview(data)[begin:end])
             cut.numbers[kind] = numbers
