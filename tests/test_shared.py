@@ -211,6 +211,14 @@ def test_a_shared_file_that_is_not_there_or_lacks_a_column_is_told_once(raw):
     assert [e.rule for e in ingest_study("liten").problems if e.is_error] == ["E-HEADER"]
 
 
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe", b"\0" * 99, b'"'])
+def test_a_shared_file_with_nothing_in_it_is_a_sentence(raw, content):
+    (raw / "riket.csv").write_bytes(content)
+    found = [each for each in ingest_study("liten").problems if each.file == "liten/riket.csv"]
+    assert [each.rule for each in found] == [found[0].rule]
+    assert found[0].rule in ("E-HEADER", "E-ENCODING")
+
+
 def test_title_rows_above_the_header_count_as_rows(raw, tmp_path, monkeypatch):
     rows = rows_of(*CODES)
     rows[3] = "2;0001;201903;mycket;1290"
@@ -319,6 +327,10 @@ def test_the_monthly_file_of_the_whole_nation(raw):
             'municipality = "Kommun"\noptions = {layout = "lifecare"}',
             "an extract of Lifecare is one municipality's, not shared",
         ),
+        ('municipality = "Kommun"\nseparator = "¤"', "separator of a shared file is one ASCII"),
+        ('municipality = "Kommun"\nseparator = ";;"', "separator is one character"),
+        ('municipality = "Kommun"\nseparator = ""', "separator is one character"),
+        ('municipality = "Kommun"\nseparator = \'"\'', "separator is one character"),
     ],
 )
 def test_a_mistake_in_the_mapping_is_a_sentence(raw, wrong, sentence):

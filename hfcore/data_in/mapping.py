@@ -54,6 +54,10 @@ def _wrong_settings(source: Source) -> list[str]:
     ):
         if value not in allowed:
             found.append(f"{name} is one of: {' or '.join(allowed)}.")
+    if len(source.separator) != 1 or source.separator in '"\r\n':
+        found.append("separator is one character, such as ; or \\t.")
+    elif source.is_shared and not source.separator.isascii():
+        found.append("separator of a shared file is one ASCII character, such as ; or \\t.")
     if source.is_shared and source.options.get("layout") == "lifecare":
         found.append("municipality: an extract of Lifecare is one municipality's, not shared.")
     return found

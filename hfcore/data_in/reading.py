@@ -66,8 +66,6 @@ def read_source(raw: Path | Readable, source: Source, name: str = "") -> TextTab
 
     What cannot be read gives no rows and a problem.
     """
-    if len(source.separator) != 1:
-        raise StudyError("sources: separator is one character, such as ; or \\t.")
     file = harmless(name or raw.name)
     try:
         if not isinstance(raw, Path):
