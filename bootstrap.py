@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
 OLDEST = (3, 11)
-SETUP_TOOLS = ("flit-core", "uv")
+SETUP_TOOLS = ("hatchling", "uv")
 SCRIPTS = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
 UV = SCRIPTS / ("uv.exe" if os.name == "nt" else "uv")
@@ -250,7 +250,8 @@ def lock(options):
     """Resolve pyproject.toml into both locks (the second keeps the first) and environment.yml."""
     ensure("test")
     compile_lock("run", ["--extra", "setup", *options])
-    compile_lock("test", ["--extra", "setup", "--extra", "test", "-c", LOCKS["run"], *options])
+    extras = [part for name in ("setup", "validation", "test") for part in ("--extra", name)]
+    compile_lock("test", [*extras, "-c", LOCKS["run"], *options])
     conda = conda_environment(read_lock(ROOT / LOCKS["test"]))
     (ROOT / "environment.yml").write_text(conda, encoding="utf-8")
 
@@ -260,6 +261,8 @@ def compile_lock(need, options):
     command = [UV, "pip", "compile", "-q", "pyproject.toml", "-o", LOCKS[need], *options]
     command += ["--universal", "--fork-strategy", "fewest", "--python-version", "3.11"]
     command += ["--generate-hashes", "--custom-compile-command", "make lock"]
+    # Packages come poisoned now and then, for hours.
+    command += ["--exclude-newer", "7 days"]
     code, words = run(command)
     if code:
         raise MissingError(f"The packages cannot be resolved together: {words}")

@@ -30,7 +30,7 @@ EXECUTE = """
 import sys
 from pathlib import Path
 from hfcore import store
-from hfcore.running import engine
+from hfrun import engine
 study, municipality, folder, *notebooks = sys.argv[1:]
 given = {"study": study, "municipality": municipality}
 with engine.warm_kernels():

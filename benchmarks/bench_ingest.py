@@ -163,7 +163,7 @@ print(db.execute(f"SELECT count(*) FROM '{out}/payments/*/*.parquet'").fetchone(
 """
 HFCORE = """
 import sys
-from hfcore.data_in.ingest import ingest_study
+from hfrun.ingest import ingest_study
 if __name__ == "__main__":
     report = ingest_study("drop", workers=int(sys.argv[3]))
     print(report.counts["kept"].sum())

@@ -26,7 +26,7 @@ from pathlib import Path
 import nbformat
 
 from hfcore import store
-from hfcore.running import engine
+from hfrun import engine
 
 HOME = Path(__file__).resolve().parent.parent
 CELL = "<cell>"

@@ -23,13 +23,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hfcore.metrics.changes import change_by_start
+from hfcore.estimators.matched_pairs import paired_difference
+from hfcore.estimators.matching import entropy_weights, logit, match_nearest, propensity_score
+from hfcore.estimators.regression import adjusted_difference
+from hfcore.estimators.weighting import entropy_balanced_difference
 from hfcore.metrics.covariates import covariate_matrix
+from hfcore.metrics.difference_in_differences import change_by_start
 from hfcore.metrics.index_months import candidate_months
-from hfcore.statistics.balancing import entropy_weights, logit, match_nearest, propensity_score
-from hfcore.statistics.pairs import paired_difference
-from hfcore.statistics.regression import adjusted_difference
-from hfcore.statistics.weighting import entropy_balanced_difference
 from hfcore.study import Municipality
 
 PLACE = Municipality(

@@ -3,7 +3,7 @@
 Run from the repository's root: `python benchmarks/bench_trajectories.py` (about a minute; R's side
 only where Rscript and its package survival are). Both sides get the same stays in memory; the
 clock runs from there to every cause's curve with intervals by month. Each side runs in a process
-of its own, so that the peak memory is its own. Writes benchmarks/trajectories.md.
+of its own, so that the peak memory is its own. Writes benchmarks/time_to_closure.md.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def hfcore_side(stays: np.ndarray) -> dict:
     """Time the metric as notebooks call it: cohort in, result rows out."""
     import pandas as pd
 
-    from hfcore.metrics import trajectories
-    from hfcore.statistics import event_times
+    from hfcore.estimators import competing_risks
+    from hfcore.metrics import time_to_closure
     from hfcore.study import Definitions, Municipality, Study
 
     first, last = date(2016, 1, 1), date(2020, 12, 31)
@@ -82,14 +82,14 @@ def hfcore_side(stays: np.ndarray) -> dict:
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = time.perf_counter()
-    rows = trajectories.cumulative_incidence(cohort, study)
+    rows = time_to_closure.cumulative_incidence(cohort, study)
     seconds = time.perf_counter() - start
     start = time.perf_counter()
-    counts = event_times.count_events(stays[0], stays[1], len(REASONS))
-    _, error = event_times.aalen_johansen(counts)
+    counts = competing_risks.count_events(stays[0], stays[1], len(REASONS))
+    _, error = competing_risks.aalen_johansen(counts)
     bare = time.perf_counter() - start
     told = rows.loc[rows["cause"].eq("self_sufficiency"), "estimate"]
-    at = event_times.at_times(counts, error, np.arange(HORIZON + 1))[:, 0]
+    at = competing_risks.at_times(counts, error, np.arange(HORIZON + 1))[:, 0]
     return {
         "seconds": seconds,
         "bare_seconds": bare,

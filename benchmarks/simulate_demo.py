@@ -5,14 +5,14 @@ the better part of an hour on one core. It writes benchmarks/demo_simulation.csv
 this file; the same seed gives the same bytes, and each study is drawn by its own number, so that
 fewer studies are the first of many.
 
-Every study is drawn by ``hfcore.simulated`` as `hfcore demo` draws one, estimated by the parts of
+Every study is drawn by ``hfdemo`` as `hfcore demo` draws one, estimated by the parts of
 ``support_effect``, and held against the true effect in the very households whose window is
 whole. Three controls a participant; every household's payments are known for 24 months on either
 side of its start. `peak`: participants are chosen for the shock of their start month, as in the
 bundled studies; `no peak`: for everything else alone. In both, households leave support as the
 process says. `closures`: with the peak, and closures end support as in the bundled studies, where
 payments without the programme are then held to their mean over 24 months only (see
-``hfcore.simulated.programme``). `reported`: Kristianstad drawn again, bound besides to all that
+``hfdemo.programme``). `reported`: Kristianstad drawn again, bound besides to all that
 its report prints, with the effect it has or with none. These two are no process that the
 estimator's assumption allows: they show what the bundled studies can not be used for.
 """
@@ -27,15 +27,15 @@ import numpy as np
 import pandas as pd
 from _table import markdown_rows, read_options, write_table
 
-from hfcore.metrics.changes import WINDOWS, difference_of_changes, window_change
 from hfcore.metrics.covariates import covariate_matrix
+from hfcore.metrics.difference_in_differences import WINDOWS, difference_of_changes, window_change
 from hfcore.metrics.support import PANEL_MONTHS
-from hfcore.simulated.designs import HELA_FAMILJEN, Design, Place
-from hfcore.simulated.places import Course, simulate_course
-from hfcore.simulated.programme import Panel
-from hfcore.simulated.simulation import Process
-from hfcore.simulated.truth import whole_window_gains
 from hfcore.study import Definitions, Municipality
+from hfdemo.designs import HELA_FAMILJEN, Design, Place
+from hfdemo.household_process import Process
+from hfdemo.municipality_process import Course, simulate_course
+from hfdemo.programme import Panel
+from hfdemo.truth import whole_window_gains
 
 SIZES = (20, 30, 95, 400)
 PROCESSES = {"no peak": replace(Process(), select_shock=0.0), "peak": Process()}

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from _table import markdown_rows, read_options, write_table
 
-from hfcore.metrics.changes import difference_of_changes, window_change
+from hfcore.metrics.difference_in_differences import difference_of_changes, window_change
 
 MONTHS = np.arange(-24, 25)
 SIZES = (20, 30, 95, 400)

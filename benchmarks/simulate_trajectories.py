@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hfcore.statistics import event_times, intervals, pooling, proportions
+from hfcore.estimators import competing_risks, intervals, meta_analysis, proportions
 
 HERE = Path(__file__).resolve().parent
 SIZES = (20, 30, 95, 400)
@@ -39,12 +39,12 @@ def truth() -> tuple[float, float, np.ndarray]:
     return float(CHANCES[0] * open_before[AT]), float(remaining[:AT].sum()), lost
 
 
-def draw_stays(rng: np.random.Generator, n: int) -> event_times.EventCounts:
+def draw_stays(rng: np.random.Generator, n: int) -> competing_risks.EventCounts:
     """Stays of n households, counted."""
     stay = rng.geometric(CHANCES.sum(), n) - 1
     followed = rng.integers(6, 37, n)
     cause = rng.choice(3, n, p=CHANCES / CHANCES.sum()) + 1
-    return event_times.count_events(
+    return competing_risks.count_events(
         np.minimum(stay, followed), np.where(stay <= followed, cause, 0), 3
     )
 
@@ -53,10 +53,10 @@ def stays_covered(rng: np.random.Generator, n: int) -> list[float]:
     """Whether each interval of one sample holds the truth; NaN where there is none."""
     share, mean, lost = truth()
     counts = draw_stays(rng, n)
-    shares, errors = event_times.aalen_johansen(counts)
-    at = [event_times.at_times(counts, each, [AT])[0, 0] for each in (shares, errors)]
-    restricted = event_times.restricted_mean(counts, AT)
-    losses, loss_errors = event_times.months_lost(counts, AT)
+    shares, errors = competing_risks.aalen_johansen(counts)
+    at = [competing_risks.at_times(counts, each, [AT])[0, 0] for each in (shares, errors)]
+    restricted = competing_risks.restricted_mean(counts, AT)
+    losses, loss_errors = competing_risks.months_lost(counts, AT)
     of_losses = np.transpose(intervals.mean_within(losses, loss_errors, AT, n - 1))
     ends = (
         (intervals.log_log(*at), share),
@@ -118,7 +118,7 @@ def places_covered(rng: np.random.Generator, places: int, spread: float) -> list
     n = rng.choice([20, 30, 95], places)
     true = rng.beta(SHARE * spread, (1 - SHARE) * spread, places)
     events = rng.binomial(n, true)
-    pooled = pooling.pool_shares(events, n)
+    pooled = meta_analysis.pool_shares(events, n)
     low, high = intervals.wilson(events, n)
     return [
         np.mean((pooled.ci_low <= true) & (true <= pooled.ci_high)),

@@ -4,39 +4,13 @@
 >>> hf.schema.GROUPS
 ('participant', 'control')
 
-Submodules are imported when first used, so that the command line stays quick.
+``hf.load`` gives one municipality's tables, ``hf.build_cohort`` one row a household, ``hf.metrics``
+what is computed of them, ``hf.figures`` and ``hf.show_table`` what there is to see. What is in it
+is listed in ``__init__.pyi`` and imported when first used, so that the command line stays quick.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from importlib import import_module
-from typing import Any
+__version__ = "0.2.0"
 
-__version__ = "0.1.0"
-
-_SHORTCUTS = {
-    "load": "store",
-    "load_study": "store",
-    "read_protected": "store",
-    "write_results": "store",
-    "provenance": "store",
-    "build_cohort": "cohort",
-    "support_panel": "cohort",
-    "join_results": "results",
-    "reference_figures": "data_in.kolada",
-}
-
-
-_ROOMS = ("hfcore", "hfcore.metrics", "hfcore.pages")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _SHORTCUTS:
-        return getattr(import_module(f"hfcore.{_SHORTCUTS[name]}"), name)
-    for room in _ROOMS:
-        try:
-            return import_module(f"{room}.{name}")
-        except ModuleNotFoundError as error:
-            if error.name != f"{room}.{name}":
-                raise
-    raise AttributeError(f"hfcore has no {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from hfcore.errors import HfcoreError, KeyMissingError, UsageError
-from hfcore.ids import distinct_texts
+from hfcore.identifiers import distinct_texts
 from hfcore.study import Study
 
 KEY_BYTES = 32

@@ -166,3 +166,47 @@ def require_columns(frame: pd.DataFrame, columns: tuple[str, ...], what: str) ->
         raise MetricInputError(
             f"{what} lacks the column {', '.join(missing)}; it has: {', '.join(frame.columns)}."
         )
+
+
+def rows_of(protected: pd.DataFrame, metric: str, **where: object) -> pd.DataFrame:
+    """The rows of a metric with given values, in their order; the main definition unless named.
+
+    A value may be a list of those wanted.
+
+    >>> frame = pd.DataFrame({"metric": ["flow"], "variant": ["default"], "group": ["control"]})
+    >>> len(rows_of(frame, "flow", group="control")), len(rows_of(frame, "flow", group=""))
+    (1, 0)
+    """
+    rows = protected.loc[protected["metric"].eq(metric)]
+    for column, value in ({"variant": "default"} | where).items():
+        wanted = value if isinstance(value, list) else [value]
+        rows = rows.loc[rows[column].isin(wanted).fillna(False).astype(bool)]
+    return rows
+
+
+def one_row(protected: pd.DataFrame, metric: str, **where: object) -> pd.Series | None:
+    """The first such row that has something to say, or the first at all, or None."""
+    rows = rows_of(protected, metric, **where)
+    if rows.empty:
+        return None
+    shown = rows.loc[rows["estimate"].notna()]
+    return (shown if len(shown) else rows).iloc[0]
+
+
+def is_shown(row: pd.Series | None) -> bool:
+    """Whether a row exists and has an estimate to show."""
+    return row is not None and bool(pd.notna(row["estimate"]))
+
+
+def main_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of whole groups under the main definition, where there are such among others.
+
+    >>> rows = pd.DataFrame({"variant": ["default", "strict", "default"],
+    ...                      "subgroup": ["", "", "children=1-2"]})
+    >>> main_rows(rows).index.tolist(), main_rows(rows.loc[[2]]).index.tolist()
+    ([0], [2])
+    """
+    for column, main in (("variant", "default"), ("subgroup", "")):
+        is_main = rows[column].eq(main)
+        rows = rows.loc[is_main] if is_main.any() else rows
+    return rows

@@ -20,17 +20,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hfcore.definition import CODE, NAME, read_study
 from hfcore.errors import TableAbsentError, UsageError
 from hfcore.results import OWNER_COLUMNS, build_results
-from hfcore.schema import (
-    DTYPES,
-    TABLES,
-    TECHNICAL_TABLES,
-    empty_table,
-    table_columns,
-)
+from hfcore.schema import DTYPES, TABLES, TECHNICAL_TABLES, empty_table, table_columns
 from hfcore.study import Municipality, Study
+from hfcore.study_file import CODE, NAME, read_study
 
 ALL = "all"
 
@@ -94,6 +88,14 @@ def write_parquet(frame: pd.DataFrame, path: Path) -> None:
         half.replace(path)
     finally:
         half.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}.half")
+    half.write_text(text, encoding="utf-8", newline="\n")
+    half.replace(path)
 
 
 def read_parquet(path: Path) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What a study is: its municipalities, periods, definitions and sources, read from study.toml.
 
 Every choice that changes a number is a field here, with its unit in its name, so that reports can
-print it. ``hfcore.definition`` checks the file; this module says what a checked study holds.
+print it. ``hfcore.study_file`` checks the file; this module says what a checked study holds.
 """
 
 from __future__ import annotations

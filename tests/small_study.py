@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from hfcore.running import batch
+from hfrun import batch
 
 NAME = "liten-studie"
 CODES = ("0180", "1290")
@@ -78,10 +78,9 @@ display(HTML("<table><caption>Antal</caption><thead><tr><th scope='col'>metric</
              "<tbody><tr><td>1</td></tr></tbody></table>"))
 effects = rows.loc[rows["metric"].eq("support_effect")]
 if municipality != "0180":
-    from hfcore import figures
-    from hfcore.pages import tables
-    display(figures.picture(figures.plot_forest(effects, language), effects, language))
-    display(tables.show(rows, language=language, is_sortable=True))
+    from hfpublish import pictures
+    display(pictures.picture(hf.figures.plot_forest(effects, language), effects, language))
+    display(hf.show_table(rows, language=language, is_sortable=True))
 word = "Kontrollgruppen är hushåll." if language == "sv" else "The control group are households."
 display(Markdown(f"{word} {word}"))
 """

@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from hfcore.audit import audit_files, audit_rows, audit_study, programme, reconstruction
-from hfcore.audit.attacks import ATTACKS
-from hfcore.audit.leaks import Secrets, search
-from hfcore.audit.releases import Release, settled
-from hfcore.disclosure import RULES, protect
 from hfcore.results import INSIDE_DTYPES, build_results
 from hfcore.study import Municipality, Publication, Study
+from hfpublish.audit import audit_files, audit_rows, audit_study, integer_programme, reconstruction
+from hfpublish.audit.attacks import ATTACKS
+from hfpublish.audit.leaks import Secrets, search
+from hfpublish.audit.releases import Release, settled
+from hfpublish.disclosure import RULES, protect
 
 PLACE = Municipality(
     "1290", "K", date(2016, 5, 1), date(2021, 12, 31), date(2014, 5, 1), date(2021, 12, 1)
@@ -264,7 +264,7 @@ def test_noise_leaves_the_small_cells_open():
 def test_the_programme_finds_what_trying_everything_finds(seed):
     """Each unknown's least and largest value, by going through all that is possible."""
     chance = np.random.default_rng(seed)
-    counts = programme.Counts()
+    counts = integer_programme.Counts()
     true = chance.integers(1, 5, 5)
     for place, count in enumerate([*true, true[:3].sum(), true[3:].sum(), 9]):
         low = max(0, int(count) - int(chance.integers(0, 3)))
@@ -281,11 +281,11 @@ def test_the_programme_finds_what_trying_everything_finds(seed):
         for each in itertools.product(*spans)
         if all(sum(f * each[p] for p, f in tie.items()) == 0 for tie in counts.sums)
     ]
-    systems = programme.systems_of(counts)
+    systems = integer_programme.systems_of(counts)
     for target in ({0: 1}, {4: 1}, {5: 1}, {5: 1, 6: -1}, {7: 1, 0: -1}):
         values = [sum(f * each[p] for p, f in target.items()) for each in fits]
         expected = (min(values), max(values)) if values else (None, None)
-        assert programme.ends_of(counts, systems, target) == expected
+        assert integer_programme.ends_of(counts, systems, target) == expected
 
 
 def test_how_narrow_sums_make_counts_is_judged_over_all_that_is_published():
@@ -427,7 +427,7 @@ WRAPPED = {
 
 @pytest.mark.parametrize("name", WRAPPED)
 def test_a_canary_is_found_however_it_is_packed(name):
-    from hfcore.audit.leaks import forms_of
+    from hfpublish.audit.leaks import forms_of
 
     assert search(WRAPPED[name], Secrets(words=forms_of([SECRET]))) == {"canary"}
     assert search(WRAPPED[name], Secrets(words=forms_of(["Somebody Else"]))) == set()

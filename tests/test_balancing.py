@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfcore.errors import MetricInputError
-from hfcore.statistics.balancing import (
+from hfcore.estimators.matched_pairs import (
+    MAX_EXACT_PAIRS,
+    gaps_within,
+    paired_difference,
+    sign_flip,
+)
+from hfcore.estimators.matching import (
     balance_limit,
     effective_sample_size,
     entropy_weights,
@@ -16,8 +22,7 @@ from hfcore.statistics.balancing import (
     match_nearest,
     propensity_score,
 )
-from hfcore.statistics.pairs import MAX_EXACT_PAIRS, gaps_within, paired_difference, sign_flip
-from hfcore.statistics.weighting import (
+from hfcore.estimators.weighting import (
     doubly_robust_difference,
     entropy_balanced_difference,
     is_usable,

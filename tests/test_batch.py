@@ -16,9 +16,9 @@ import pytest
 from small_study import CODES, NAME, built_study, run_in, write_data, write_notebooks
 
 from hfcore.errors import LockedError, UsageError
-from hfcore.journal import Entry, Journal, code_hash, fingerprint, study_lock
-from hfcore.pages import rendering
-from hfcore.running import batch, publishing, tasks
+from hfpublish import html_pages
+from hfrun import batch, publication, tasks
+from hfrun.journal import Entry, Journal, code_hash, fingerprint, study_lock
 
 HOUSE = Path(batch.__file__).parent.parent
 
@@ -89,7 +89,7 @@ def test_an_unchanged_run_imports_nothing_that_takes_time(built):
     before = pages(processed(built) / "site")
     assert "Saknas" not in before["index.html"].decode()
     code = (
-        "import sys; from hfcore.running import batch; from pathlib import Path\n"
+        "import sys; from hfrun import batch; from pathlib import Path\n"
         f"o = batch.run_study({NAME!r}, notebook_folder=Path({str(built / 'notebooks')!r}))\n"
         "heavy = {'papermill', 'nbconvert', 'nbclient', 'matplotlib', 'statsmodels', 'sklearn'}\n"
         "print(o.done, o.unchanged, o.exit_code, sorted(heavy & set(sys.modules)))"
@@ -171,7 +171,7 @@ def test_an_ended_run_leaves_the_earlier_site_whole(built, how, code):
     before = pages(processed(built) / "site")
     script = (
         "import sys; from functools import partial\n"
-        "from hfcore import cli\nfrom hfcore.running import batch\n"
+        "from hfrun import batch, cli\n"
         "from pathlib import Path\n"
         f"batch.NOTEBOOKS = Path({str(built / 'notebooks')!r})\n"
         "batch.run_study = partial(batch.run_study, notebook_folder=batch.NOTEBOOKS)\n"
@@ -207,14 +207,14 @@ def test_pages_say_what_they_are(built):
         assert "sekretess" not in text and "class='code'" not in text, path.name
         language = "en" if "/en/" in path.as_posix() else "sv"
         assert f'<html lang="{language}">' in text
-        assert rendering.texts(language)["simulated"] in text
+        assert html_pages.texts(language)["simulated"] in text
         assert "inside/" not in text
 
 
 def test_pages_are_light_and_tell_nothing_of_raw_files_or_places(built):
     home = processed(built)
     for path in (home / "site").rglob("*.*"):
-        assert path.stat().st_size < rendering.MAX_BYTES
+        assert path.stat().st_size < html_pages.MAX_BYTES
         assert b"SECRETNAME" not in path.read_bytes()
         assert str(built_study()).encode() not in path.read_bytes()
 
@@ -289,11 +289,11 @@ def test_fingerprints_tell_apart():
 @pytest.mark.parametrize("exchange", [True, False])
 def test_a_new_site_takes_the_place_of_the_old_in_one_step(tmp_path, monkeypatch, exchange):
     if not exchange:
-        monkeypatch.setattr(publishing, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(publication, "_exchange", lambda one, other: False)
     places = [tmp_path / name for name in ("new", "site", "old")]
     for round_ in ("first", "second"):
         places[0].mkdir()
         (places[0] / "index.html").write_text(round_)
-        publishing._swap(*places)
+        publication._swap(*places)
         assert [path.name for path in tmp_path.iterdir()] == ["site"]
         assert (places[1] / "index.html").read_text() == round_

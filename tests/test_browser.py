@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 import pytest
 from small_study import NAME, built_study
 
-from hfcore.pages import rendering
+from hfpublish import html_pages
 
 pytestmark = pytest.mark.browser
 
@@ -65,7 +65,7 @@ def all_pages():
 def test_no_page_is_heavy():
     for site in sites():
         for path in site.rglob("*.html"):
-            assert path.stat().st_size < rendering.MAX_BYTES, path
+            assert path.stat().st_size < html_pages.MAX_BYTES, path
 
 
 def test_each_page_says_what_it_is_and_asks_nobody(visit):

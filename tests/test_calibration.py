@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfcore.simulated.calibration import Margins, condition_changes, condition_stays, stretch
-from hfcore.simulated.caseflow import build_worktime, open_cases
-from hfcore.simulated.people import CHANGES, build_plans, draw_changes, personal_numbers
-from hfcore.simulated.simulation import stream
+from hfdemo.calibration import Margins, condition_changes, condition_stays, stretch
+from hfdemo.caseflow import build_worktime, open_cases
+from hfdemo.household_process import stream
+from hfdemo.people import CHANGES, build_plans, draw_changes, personal_numbers
 
 # Conditioning
 

@@ -14,9 +14,8 @@ import pytest
 from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, write_lines, write_study
 from small_study import COUNT, REPORT, write_notebook
 
-from hfcore import cli
-from hfcore.audit.leaks import Secrets, forms_of, search
-from hfcore.running import batch
+from hfpublish.audit.leaks import Secrets, forms_of, search
+from hfrun import batch, cli
 
 # A valid number put together here, so that this file does not hold it.
 NUMBER = "850709-" + "98" + "05"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfcore.disclosure.cell_key import add_noise, midpoint, noise_probabilities
 from hfcore.errors import StudyError
 from hfcore.study import Publication
+from hfpublish.disclosure.cell_key import add_noise, midpoint, noise_probabilities
 
 DEFAULT = Publication()
 CHANGES = np.arange(-3, 4)

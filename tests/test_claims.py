@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hfcore import claims
-from hfcore.claims.reading import COLUMNS, MAX_ROWS
+import hfclaims
+from hfclaims.claims_file import COLUMNS, MAX_ROWS
 from hfcore.errors import MetricInputError, RawDataError, UsageError
 from hfcore.results import build_results
 
@@ -33,7 +33,7 @@ def row(claim_id, value, **cells):
 
 
 def checked(tmp_path, *rows):
-    return claims.check_claims(claims.read_claims(write(tmp_path / "figures.csv", rows)))
+    return hfclaims.check_claims(hfclaims.read_claims(write(tmp_path / "figures.csv", rows)))
 
 
 def verdicts(checks, rule):
@@ -42,13 +42,13 @@ def verdicts(checks, rule):
 
 
 def wrong(checks):
-    found = claims.contradictions(checks)
+    found = hfclaims.contradictions(checks)
     return sorted(zip(found["claim_id"], found["rule"], strict=True))
 
 
 @pytest.fixture(scope="module")
 def published():
-    return claims.check_claims(claims.read_claims(PUBLISHED))
+    return hfclaims.check_claims(hfclaims.read_claims(PUBLISHED))
 
 
 # --- the real file -----------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_implied_rates(published):
 
 
 def test_every_figure_has_a_row(published):
-    ids = set(claims.read_claims(PUBLISHED)["claim_id"])
+    ids = set(hfclaims.read_claims(PUBLISHED)["claim_id"])
     named = set(published["claim_id"]) | {
         each for others in published["other_claims"] for each in others.split("; ") if each
     }
@@ -127,12 +127,12 @@ def test_every_figure_has_a_row(published):
 
 
 def test_order_and_names_of_rows_do_not_matter(published):
-    frame = claims.read_claims(PUBLISHED)
+    frame = hfclaims.read_claims(PUBLISHED)
     names = {claim: f"x{len(frame) - place:03}" for place, claim in enumerate(frame["claim_id"])}
     shuffled = frame.sample(frac=1, random_state=3).assign(
         claim_id=lambda rows: rows["claim_id"].map(names)
     )
-    again = claims.check_claims(shuffled)
+    again = hfclaims.check_claims(shuffled)
     back = again.assign(claim_id=again["claim_id"].map({new: old for old, new in names.items()}))
     assert wrong(back) == wrong(published)
     assert back["rule"].value_counts().to_dict() == published["rule"].value_counts().to_dict()
@@ -148,15 +148,15 @@ def test_order_and_names_of_rows_do_not_matter(published):
 
 
 def test_parties_may_be_called_anything(published):
-    frame = claims.read_claims(PUBLISHED)
+    frame = hfclaims.read_claims(PUBLISHED)
     renamed = frame.assign(group=frame["group"].replace({"Kristianstads kommun": "Party A"}))
-    assert wrong(claims.check_claims(renamed)) == wrong(published)
+    assert wrong(hfclaims.check_claims(renamed)) == wrong(published)
 
 
 def test_input_is_left_as_it_was():
-    frame = claims.read_claims(PUBLISHED)
+    frame = hfclaims.read_claims(PUBLISHED)
     before = frame.copy(deep=True)
-    claims.check_claims(frame)
+    hfclaims.check_claims(frame)
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -291,7 +291,7 @@ CELLS = {"A": [100, 200, 300], "B": [40, 50, 60]}
 )
 def test_a_wrong_cell_is_named(tmp_path, cell, by, others):
     checks = checked(tmp_path, *changed(table(CELLS), cell, by))
-    found = claims.contradictions(checks)
+    found = hfclaims.contradictions(checks)
     assert found[["claim_id", "rule", "other_claims"]].to_numpy().tolist() == [
         [cell, "cell", others]
     ]
@@ -376,7 +376,7 @@ def test_consistent_tables_are_clean_and_a_changed_cell_is_found(tmp_path_factor
     assert wrong(checked(folder, *rows)) == []
     target = data.draw(st.sampled_from([each["claim_id"] for each in table(cells)]))
     by = data.draw(st.integers(20, 9_000_000)) * data.draw(st.sampled_from([1, -1]))
-    found = claims.contradictions(checked(folder, *changed(rows, target, by)))
+    found = hfclaims.contradictions(checked(folder, *changed(rows, target, by)))
     involved = set(found["claim_id"]) | set("; ".join(found["other_claims"]).split("; "))
     assert target in involved
 
@@ -578,7 +578,7 @@ def test_every_mistake_is_told_at_once_and_no_value(tmp_path):
         row("c", "1e9", metric="Secret Metric", note="hemlig\x1b[31m"),
     ]
     with pytest.raises(RawDataError) as raised:
-        claims.read_claims(write(tmp_path / "figures.csv", rows))
+        hfclaims.read_claims(write(tmp_path / "figures.csv", rows))
     lines = sorted(line.removeprefix("- ") for line in str(raised.value).splitlines())
     starts = [
         'E-CODE figures.csv, column "metric", rows 5:',
@@ -612,18 +612,18 @@ def test_hostile_files(tmp_path, content, rule):
     path = tmp_path / "figures.csv"
     path.write_bytes(content)
     with pytest.raises(RawDataError, match=rule):
-        claims.read_claims(path)
+        hfclaims.read_claims(path)
 
 
 def test_no_file_at_all(tmp_path):
     with pytest.raises(UsageError, match="no file"):
-        claims.read_claims(tmp_path / "none.csv")
+        hfclaims.read_claims(tmp_path / "none.csv")
 
 
 def test_a_file_without_rows(tmp_path):
     checks = checked(tmp_path)
     assert len(checks) == 0
-    assert len(claims.claim_results(checks)) == 0
+    assert len(hfclaims.claim_results(checks)) == 0
 
 
 @pytest.mark.parametrize("bad", ["0 months", "9999 months"])
@@ -638,13 +638,13 @@ def test_odd_lengths_do_no_harm(tmp_path, bad):
 def test_columns_in_any_order_and_a_byte_order_mark(tmp_path):
     path = write(tmp_path / "figures.csv", [row("a", 1)], COLUMNS[::-1])
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    frame = claims.read_claims(path)
+    frame = hfclaims.read_claims(path)
     assert frame["claim_id"].tolist() == ["a"]
     assert frame["value"].tolist() == [1.0]
 
 
 def test_typed_columns():
-    frame = claims.read_claims(PUBLISHED).set_index("claim_id")
+    frame = hfclaims.read_claims(PUBLISHED).set_index("claim_id")
     assert frame.loc["hf-12", ["value", "numerator", "denominator"]].tolist() == [31.6, 30, 95]
     assert frame.loc["ha-11", "printed"].startswith("10;1;")
     assert np.isnan(frame.loc["ha-11", "value"])
@@ -654,7 +654,7 @@ def test_typed_columns():
 
 def test_checks_need_a_read_file():
     with pytest.raises(MetricInputError, match="printed"):
-        claims.check_claims(pd.DataFrame(columns=list(COLUMNS)))
+        hfclaims.check_claims(pd.DataFrame(columns=list(COLUMNS)))
 
 
 # --- results -------------------------------------------------------------------------------------
@@ -663,7 +663,7 @@ def test_checks_need_a_read_file():
 def test_results_of_checks(tmp_path):
     good = row("a", 50, metric="share_x", unit="percent", numerator=1, denominator=2)
     bad = row("b", 50, metric="share_y", unit="percent", numerator=1, denominator=3)
-    results = claims.claim_results(checked(tmp_path, good, bad, row("c", 7)))
+    results = hfclaims.claim_results(checked(tmp_path, good, bad, row("c", 7)))
     found = results.set_index("subgroup")
     assert found["estimate"].fillna(-1).to_dict() == {"claim=a": 1, "claim=b": 0, "claim=c": -1}
     assert found["status"].to_dict() == {
@@ -778,7 +778,7 @@ def test_published_against_case_data(tmp_path):
         ("1290", "participation_mean", "default", "participant", "", None, 2.0, 1, "months"),
         ("1293", "participation_mean", "default", "participant", "", None, 6.5, 2, "months"),
     )
-    found = claims.compare_with_results(claims.read_claims(path), results).set_index("claim_id")
+    found = hfclaims.compare_with_results(hfclaims.read_claims(path), results).set_index("claim_id")
     assert found["recomputed"].to_dict() == pytest.approx(
         {"a": 3, "b": 3000 / 95, "c": 56, "d": (2 + 2 * 6.5) / 3}
     )
@@ -814,7 +814,7 @@ def test_a_published_range_holds_what_lies_between(tmp_path):
             )
         )
         results = results.assign(subgroup="window=1-24")
-        found = claims.compare_with_results(claims.read_claims(path), results)
+        found = hfclaims.compare_with_results(hfclaims.read_claims(path), results)
         assert found["agrees"].tolist() == [agrees, agrees]
 
 
@@ -836,30 +836,30 @@ def test_a_result_that_is_not_available_decides_nothing(tmp_path):
             "months",
         )
     )
-    found = claims.compare_with_results(claims.read_claims(path), results)
+    found = hfclaims.compare_with_results(hfclaims.read_claims(path), results)
     assert found["agrees"].isna().tolist() == [True]
 
 
 def test_no_counterpart_at_all():
     results = study_results(("9999", "households", "default", "control", "", None, 1, 1, "count"))
-    assert len(claims.compare_with_results(claims.read_claims(PUBLISHED), results)) == 0
+    assert len(hfclaims.compare_with_results(hfclaims.read_claims(PUBLISHED), results)) == 0
 
 
 def test_another_study_has_no_published_figures(tmp_path):
     claim = reported("a", 1, metric="families", unit="families", group="participants")
     path = write(tmp_path / "figures.csv", [claim])
     rows = study_results(("1290", "households", "default", "participant", "", None, 1, 1, "count"))
-    frame = claims.read_claims(path)
-    assert len(claims.compare_with_results(frame, rows)) == 1
-    assert len(claims.compare_with_results(frame, rows.assign(study="other"))) == 0
+    frame = hfclaims.read_claims(path)
+    assert len(hfclaims.compare_with_results(frame, rows)) == 1
+    assert len(hfclaims.compare_with_results(frame, rows.assign(study="other"))) == 0
 
 
 def test_comparison_as_results(tmp_path):
     claim = reported("a", 2, metric="families", unit="families", group="participants")
     path = write(tmp_path / "figures.csv", [claim])
     rows = study_results(("1290", "households", "default", "participant", "", None, 1, 1, "count"))
-    compared = claims.compare_with_results(claims.read_claims(path), rows)
-    results = claims.comparison_results(compared)
+    compared = hfclaims.compare_with_results(hfclaims.read_claims(path), rows)
+    results = hfclaims.comparison_results(compared)
     assert results[["subgroup", "estimate", "method"]].to_numpy().tolist() == [
         ["claim=a", 0.0, "case_data"]
     ]
@@ -868,10 +868,10 @@ def test_comparison_as_results(tmp_path):
 def test_verdicts_are_counted_and_none_is_left_out(tmp_path):
     good = row("a", 50, metric="share_x", unit="percent", numerator=1, denominator=2)
     checks = checked(tmp_path, good, row("b", 7))
-    counted = claims.verdict_counts(checks).set_index("rule")
+    counted = hfclaims.verdict_counts(checks).set_index("rule")
     assert counted.loc["share"].to_list() == [1, 0, 0]
     assert counted.loc["no_parts"].to_list() == [0, 0, 1]
-    totals = claims.verdict_totals(checks)
+    totals = hfclaims.verdict_totals(checks)
     assert dict(zip(totals["subgroup"], totals["estimate"], strict=True)) == {
         "verdict=agrees": 1,
         "verdict=contradicts": 0,

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from small_study import NAME, write_data
 
-from hfcore import cli, errors
-from hfcore.data_in import ingest
-from hfcore.data_in.rules import most_important_first
-from hfcore.running import batch
-from hfcore.running.tasks import Outcome
+from hfcore import errors
+from hfcore.clean.rules import most_important_first
+from hfrun import batch, cli, ingest
+from hfrun.tasks import Outcome
 
 COMMANDS = ("demo", "ingest", "check", "run", "audit", "claims")
 HEAVY = "pandas numpy papermill nbconvert nbclient matplotlib seaborn sklearn statsmodels babel"
@@ -50,7 +49,7 @@ def test_each_command_explains_itself_with_an_example(command, capsys):
 
 def test_help_loads_nothing_that_takes_time():
     code = (
-        "import sys; from hfcore import cli\n"
+        "import sys; from hfrun import cli\n"
         "assert cli.run_command(['--help']) == 0\n"
         f"print(sorted(set({HEAVY.split()!r}) & set(sys.modules)), file=sys.stderr)"
     )
@@ -183,7 +182,7 @@ def test_an_interruption_is_130(ran, capsys):
 
 def test_being_asked_to_end_counts_as_an_interruption():
     code = (
-        "import os, signal, time; from hfcore import cli; from hfcore.running import batch\n"
+        "import os, signal, time; from hfrun import batch, cli\n"
         "batch.run_study = lambda *a, **o: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(9))\n"
         f"cli.main(['run', {NAME!r}])"
     )
@@ -193,7 +192,7 @@ def test_being_asked_to_end_counts_as_an_interruption():
 
 
 def test_a_reader_that_leaves_early_is_no_fault():
-    command = f"{sys.executable} -m hfcore --help | head -c 1 > /dev/null"
+    command = f"{sys.executable} -m hfrun --help | head -c 1 > /dev/null"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stderr == ""
 

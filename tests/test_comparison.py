@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics.comparison import (
+from hfcore.metrics.comparison_group import (
     balance,
     build_comparison,
     comparison_flow,

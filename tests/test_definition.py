@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from hfcore.definition import build_study, read_study
 from hfcore.errors import StudyError, UsageError
+from hfcore.study_file import build_study, read_study
 
 GOOD = """
 name = "try-out"

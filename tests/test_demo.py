@@ -18,12 +18,12 @@ from plain_reading import (
     read_text,
 )
 
-from hfcore.definition import read_study
 from hfcore.errors import UsageError
-from hfcore.simulated.demo import write_demo
-from hfcore.simulated.designs import HASKY, HELA_FAMILJEN, read_municipalities
-from hfcore.simulated.places import simulate_place
-from hfcore.simulated.truth import place_truth
+from hfcore.study_file import read_study
+from hfdemo.demo_files import write_demo
+from hfdemo.designs import HASKY, HELA_FAMILJEN, read_municipalities
+from hfdemo.municipality_process import simulate_place
+from hfdemo.truth import place_truth
 
 
 @pytest.fixture(scope="module")

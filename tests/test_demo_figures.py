@@ -18,7 +18,7 @@ from plain_reading import (
     read_plans,
 )
 
-from hfcore.simulated.designs import BUNDLED
+from hfdemo.designs import BUNDLED
 
 
 @pytest.fixture(scope="module")

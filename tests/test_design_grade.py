@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics.comparison import balance, build_comparison
-from hfcore.metrics.design_grade import VERBS, design_grade, design_rules, verb_level
+from hfcore.metrics.comparison_group import balance, build_comparison
+from hfcore.metrics.maryland_scale import VERBS, design_grade, design_rules, verb_level
 from hfcore.metrics.support import support_effect, support_mean
 from tests.support_cases import cohort_of, panel_of, study
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.disclosure import RULES, protect
-from hfcore.disclosure.curve_steps import step_of
-from hfcore.disclosure.protection import round_to
 from hfcore.errors import MetricInputError
+from hfcore.estimators.intervals import wilson
 from hfcore.results import INSIDE_DTYPES, build_results
-from hfcore.statistics.intervals import wilson
 from hfcore.study import Municipality, Publication, Study
+from hfpublish.disclosure import RULES, protect
+from hfpublish.disclosure.curve_steps import step_of
+from hfpublish.disclosure.protection import round_to
 
 # With this key a count of six or more keeps its value, so that edges can be seen.
 QUIET = 0.5

@@ -10,7 +10,7 @@ import pytest
 from small_study import write_notebook
 
 from hfcore.errors import UsageError
-from hfcore.running import engine
+from hfrun import engine
 
 PARAMETERS = 'code = "1290"  # a code'
 

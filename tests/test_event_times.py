@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hfcore.errors import MetricInputError
-from hfcore.statistics import event_times as et
+from hfcore.estimators import competing_risks as et
 
 SAMPLES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=1, max_size=60)
 

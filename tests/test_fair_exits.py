@@ -8,13 +8,13 @@ import pytest
 from reference_cohort import REFERENCE, build_study, reference_cohort
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics import comparison, fair_exits, spells
+from hfcore.metrics import adjusted_exits, comparison_group, support_spells
 from hfcore.metrics.paid_months import paid_months
 
 STUDY = build_study(covariates=("months_on_support", "children"), min_households_arm=20)
 COHORT = reference_cohort()
 PAYMENTS = pd.read_csv(REFERENCE / "payments.csv", parse_dates=["month"])
-ROWS = fair_exits.fair_exit_difference(COHORT, PAYMENTS, STUDY)
+ROWS = adjusted_exits.fair_exit_difference(COHORT, PAYMENTS, STUDY)
 
 
 def weighted_share(rows, month):
@@ -31,8 +31,10 @@ def weighted_share(rows, month):
 
 @pytest.mark.parametrize("month", [0, 6, 12, 24])
 def test_the_estimate_is_the_weighted_one_by_a_loop(month):
-    compared = comparison.build_comparison(COHORT, STUDY)
-    timed = spells.timed_exits(spells.spells_of(paid_months(compared, PAYMENTS, STUDY), 2))
+    compared = comparison_group.build_comparison(COHORT, STUDY)
+    timed = support_spells.timed_exits(
+        support_spells.spells_of(paid_months(compared, PAYMENTS, STUDY), 2)
+    )
     timed = timed.loc[timed["weight"].gt(0)]
     shares = [
         weighted_share(timed.loc[timed["group"].eq(group)], month)
@@ -47,8 +49,8 @@ def test_the_estimate_is_the_weighted_one_by_a_loop(month):
 def test_equal_weights_give_the_plain_difference():
     # All are the same in what is balanced.
     pairs = COHORT.assign(months_on_support=12, children=1)
-    found = fair_exits.fair_exit_difference(pairs, PAYMENTS, STUDY)
-    plain = spells.exit_difference(pairs, PAYMENTS, STUDY)
+    found = adjusted_exits.fair_exit_difference(pairs, PAYMENTS, STUDY)
+    plain = support_spells.exit_difference(pairs, PAYMENTS, STUDY)
     plain = plain.loc[plain["variant"].eq("default")]
     for column in ("estimate", "ci_low", "ci_high", "n", "n_events"):
         np.testing.assert_allclose(
@@ -60,7 +62,7 @@ def test_row_order_and_ids_do_not_matter_and_input_stays():
     before = COHORT.copy(deep=True)
     shuffled = [frame.sample(frac=1, random_state=6) for frame in (COHORT, PAYMENTS)]
     pd.testing.assert_frame_equal(
-        fair_exits.fair_exit_difference(*shuffled, STUDY), ROWS, rtol=1e-6, atol=1e-9
+        adjusted_exits.fair_exit_difference(*shuffled, STUDY), ROWS, rtol=1e-6, atol=1e-9
     )
     pd.testing.assert_frame_equal(COHORT, before)
 
@@ -68,7 +70,7 @@ def test_row_order_and_ids_do_not_matter_and_input_stays():
 @pytest.mark.parametrize("groups", [["participant"], []])
 def test_without_anybody_to_compare_nothing_is_told(groups):
     cohort = COHORT.loc[COHORT["group"].isin(groups)]
-    rows = fair_exits.fair_exit_difference(cohort, PAYMENTS, STUDY)
+    rows = adjusted_exits.fair_exit_difference(cohort, PAYMENTS, STUDY)
     assert rows["status"].eq("not_available").all()
     assert rows["estimate"].isna().all()
     assert rows["month"].tolist() == list(range(25))
@@ -76,17 +78,17 @@ def test_without_anybody_to_compare_nothing_is_told(groups):
 
 def test_groups_without_overlap_have_no_comparison():
     apart = COHORT.assign(children=COHORT["group"].eq("control").astype(int) * 9)
-    rows = fair_exits.fair_exit_difference(apart, PAYMENTS, STUDY)
+    rows = adjusted_exits.fair_exit_difference(apart, PAYMENTS, STUDY)
     assert rows["status"].eq("not_available").all()
 
 
 def test_a_missing_covariate_is_named():
     with pytest.raises(MetricInputError, match="cohort lacks the column children"):
-        fair_exits.fair_exit_difference(COHORT.drop(columns="children"), PAYMENTS, STUDY)
+        adjusted_exits.fair_exit_difference(COHORT.drop(columns="children"), PAYMENTS, STUDY)
 
 
 def test_small_groups_are_not_told():
-    rows = fair_exits.fair_exit_difference(
+    rows = adjusted_exits.fair_exit_difference(
         COHORT, PAYMENTS, build_study(covariates=("children",), min_households_arm=61)
     )
     assert rows["status"].eq("too_few").all()

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from hfcore import figures
-from hfcore.figures.drawing import PALETTE, spread
+from hfcore.figures.plot_style import PALETTE, spread
 from hfcore.results import build_results
 from hfcore.study import Municipality, Study
+from hfpublish import pictures
+from hfpublish.alt_texts import alt_text
 
 matplotlib.use("Agg")
 MONTHS = np.arange(25)
@@ -281,7 +283,7 @@ def test_groups_and_other_definitions_are_not_drawn_into_the_main_curve():
     rows = pd.concat([curves(), *others], ignore_index=True)
     ax = figures.plot_cumulative_incidence(rows, "en")
     assert sum(line.get_drawstyle() == "steps-post" for line in ax.lines) == 3
-    assert figures.alt_text(rows, "en") == figures.alt_text(curves(), "en")
+    assert alt_text(rows, "en") == alt_text(curves(), "en")
 
 
 def test_a_single_share_is_a_point_with_its_interval():
@@ -302,7 +304,7 @@ def test_shares_at_one_month_alone_are_rows_of_dots():
     assert labels == ["self-sufficiency", "moved", "negative closure"]
     assert ax.get_title(loc="left") == "Share of families that have left, after 12 months"
     assert "16% (11–21%)" in words(ax)
-    assert figures.alt_text(rows, "en").count("%") == 9
+    assert alt_text(rows, "en").count("%") == 9
 
 
 def test_a_window_with_too_few_shows_its_range_and_no_answer():
@@ -362,7 +364,7 @@ def test_many_municipalities_stand_side_by_side_without_names(count, has_names):
 
 
 def test_of_many_the_words_tell_the_span_and_the_mean():
-    said = figures.alt_text(many(290), "en")
+    said = alt_text(many(290), "en")
     assert "290 municipalities between −1,000 kr and −133 kr" in said
     assert "mean of municipalities −800 kr (between −900 kr and −700 kr)" in said
     assert "one more municipality" in said and len(said) < 400
@@ -390,7 +392,7 @@ def test_own_and_weighed_figures_stand_together():
     assert ax.get_title(loc="left") == "Left for self-sufficiency after 12 months"
     dots = [line.get_xdata()[0] for line in ax.lines if line.get_marker() in ("o", "D")]
     assert sorted(dots) == [0.0, 0.06, 0.2, 0.29, 0.3]
-    said = figures.alt_text(twofold(), "en", {"1256": "Göinge"})
+    said = alt_text(twofold(), "en", {"1256": "Göinge"})
     assert "Göinge, own figure 0% (between 0% and 16%); Göinge, weighed with the others 6%" in said
 
 
@@ -419,7 +421,7 @@ def test_each_municipality_has_its_panel_and_very_many_share_their_countys(count
 
 
 def test_the_table_behind_very_many_curves_is_light():
-    table = figures.table_behind(places(290), "en").to_html()
+    table = pictures.table_behind(places(290), "en").to_html()
     assert table.count('<th scope="row">') == 291
     assert all(f"after {month} months" in table for month in (6, 12, 18, 24))
     assert "after 7 months" not in table and len(table) < 200_000
@@ -438,10 +440,10 @@ PUBLIC = [
 
 @pytest.mark.parametrize(("plot", "make"), PUBLIC)
 def test_a_picture_has_a_narrow_twin_whose_letters_are_as_large(plot, make):
-    image = figures.picture(plot(make(), "sv"), make(), "sv")
+    image = pictures.picture(plot(make(), "sv"), make(), "sv")
     wide, narrow = (Image.open(BytesIO(each)) for each in (image.data, image.narrow))
     assert narrow.width < 2 * 390 < wide.width < 2 * 820
-    plain = figures.picture(plot(make(), "sv"), make(), "sv")
+    plain = pictures.picture(plot(make(), "sv"), make(), "sv")
     assert plain.narrow == image.narrow
     assert plt.get_fignums() == []
 
@@ -501,22 +503,22 @@ def test_names_are_kept_apart_and_in_order():
 @pytest.mark.parametrize(("plot", "make"), ALL, ids=NAMES)
 @pytest.mark.parametrize("language", ["sv", "en"])
 def test_alternative_texts_say_what_is_shown(plot, make, language):
-    said = figures.alt_text(make(), language)
+    said = alt_text(make(), language)
     assert said.endswith(".") and not re.search(r"\bnan\b", said) and len(said) > 40
 
 
 def test_alternative_texts_by_hand():
-    assert figures.alt_text(curves(), "en") == (
+    assert alt_text(curves(), "en") == (
         "Step curves over 24 months: self-sufficiency 32% after 24 months; moved 8% after 24 "
         "months; negative closure 16% after 24 months."
     )
-    said = figures.alt_text(forest(), "en", {"1290": "Kristianstad"})
+    said = alt_text(forest(), "en", {"1290": "Kristianstad"})
     assert "Kristianstad −1,300 kr (between −1,900 kr and −700 kr)" in said
     assert "1256 not shown, too few" in said
 
 
 def test_protected_rows_can_be_drawn():
-    from hfcore.disclosure import protect
+    from hfpublish.disclosure import protect
 
     place = Municipality(
         "1290", "K", date(2016, 5, 1), date(2021, 12, 31), date(2014, 5, 1), date(2021, 12, 1)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from test_wording import PLACE, STUDY, effect, grade, incidence, participants, rows
 
-from hfcore.pages import first_screen, together
 from hfcore.results import build_results
+from hfpublish import first_screen, overview_sentences
 
 NB = "\u00a0"
 
@@ -87,7 +87,7 @@ def of_all(low, high, between, part, status="ok"):
 
 def test_the_municipalities_with_an_answer_are_named():
     frame = effects([(-3100, -900), (-3100, 900), (-3100, -900)], ("ok", "ok", "too_few"))
-    assert together.seen_sentence(frame, NATION, "en") == (
+    assert overview_sentences.seen_sentence(frame, NATION, "en") == (
         "A difference in support is seen in 1 of 3 municipalities: By 0. In the others it cannot "
         "be seen yet. Without figures so far: 9 of 12 municipalities."
     )
@@ -95,22 +95,26 @@ def test_the_municipalities_with_an_answer_are_named():
 
 def test_one_municipality_is_neither_compared_nor_one_of_others():
     one = replace(NATION, municipalities=NATION.municipalities[:1])
-    said = together.seen_sentence(effects([(-3100, -900)]), one, "sv")
+    said = overview_sentences.seen_sentence(effects([(-3100, -900)]), one, "sv")
     assert said == "En skillnad i försörjningsstöd syns i By 0."
     frame = pd.concat([shares().head(2), shares().tail(2).assign(estimate=np.nan)])
-    assert together.comparable(frame)["municipality"].tolist() == ["0001", "0001"]
-    assert len(together.comparable(shares())) == 4
+    assert overview_sentences.comparable(frame)["municipality"].tolist() == ["0001", "0001"]
+    assert len(overview_sentences.comparable(shares())) == 4
 
 
 @pytest.mark.parametrize(("count", "has_names"), [(6, True), (7, False)])
 def test_many_are_counted_and_none_is_said(count, has_names):
     unseen = [(-3100, 900)] * 2
-    said = together.seen_sentence(effects([*[(-3100, -900)] * count, *unseen]), NATION, "sv")
+    said = overview_sentences.seen_sentence(
+        effects([*[(-3100, -900)] * count, *unseen]), NATION, "sv"
+    )
     assert f"{count} av {count + 2} kommuner" in said and ("By 0" in said) == has_names
     assert f"{10 - count} av 12 kommuner" in said
-    everywhere = together.seen_sentence(effects([(-3100, -900)] * count), NATION, "sv")
+    everywhere = overview_sentences.seen_sentence(effects([(-3100, -900)] * count), NATION, "sv")
     assert "övriga" not in everywhere and ("By 0" in everywhere) == has_names
-    assert together.seen_sentence(effects([(-1, 1)]), NATION, "sv").startswith("I ingen av")
+    assert overview_sentences.seen_sentence(effects([(-1, 1)]), NATION, "sv").startswith(
+        "I ingen av"
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,27 +127,29 @@ def test_many_are_counted_and_none_is_said(count, has_names):
     ],
 )
 def test_the_pooled_effect_says_what_its_interval_holds(low, high, status, words):
-    said = together.pooled_effect_sentence(of_all(low, high, 0.0, 0.0, status), NATION, "sv")
+    said = overview_sentences.pooled_effect_sentence(
+        of_all(low, high, 0.0, 0.0, status), NATION, "sv"
+    )
     assert words in said and said.endswith(".")
 
 
 def test_one_municipality_is_not_pooled():
     frame = effects([(-3100, -900)])
-    assert "två kommuner" in together.pooled_effect_sentence(frame, NATION, "sv")
-    assert together.spread_sentence(frame, "sv") == ""
+    assert "två kommuner" in overview_sentences.pooled_effect_sentence(frame, NATION, "sv")
+    assert overview_sentences.spread_sentence(frame, "sv") == ""
 
 
 @pytest.mark.parametrize(("places", "says_few"), [(9, True), (10, False)])
 def test_how_far_municipalities_differ(places, says_few):
     frame = effects([(-3100, -900)] * places)
     alike = pd.concat([frame, of_all(-2000, -500, 0.0, 0.0)], ignore_index=True)
-    said = together.spread_sentence(alike, "en")
+    said = overview_sentences.spread_sentence(alike, "en")
     assert said.startswith("The municipalities' figures differ no more than chance gives.")
     assert ("too few to say" in said) == says_few
     assert "between 2,500 kronor less and no difference." in said
     apart = pd.concat([frame, of_all(-2000, -500, 700.0, 0.4)], ignore_index=True)
-    assert "about 40 per cent" in together.spread_sentence(apart, "en")
-    assert "about 700 kronor" in together.spread_sentence(apart, "en")
+    assert "about 40 per cent" in overview_sentences.spread_sentence(apart, "en")
+    assert "about 700 kronor" in overview_sentences.spread_sentence(apart, "en")
 
 
 def shares():
@@ -163,17 +169,17 @@ def shares():
 
 
 def test_shares_of_all_are_told_of_a_hundred():
-    assert together.share_sentence(shares(), "en") == (
+    assert overview_sentences.share_sentence(shares(), "en") == (
         "In the average municipality about 22 of 100 families (between 15 and 30) leave for "
         "self-sufficiency within 12 months. In one more municipality it could be between 5 and 50 "
         "of 100."
     )
-    assert together.share_sentence(shares().head(2), "en") == ""
-    assert "12 months" in together.share_caption(shares(), "en")
+    assert overview_sentences.share_sentence(shares().head(2), "en") == ""
+    assert "12 months" in overview_sentences.share_caption(shares(), "en")
 
 
 def test_rows_are_named_and_one_more_municipality_has_no_households():
-    named = together.named(shares(), NATION, "sv")
+    named = overview_sentences.named(shares(), NATION, "sv")
     assert named["municipality"].tolist() == [
         "By 1",
         "By 1",
@@ -182,5 +188,5 @@ def test_rows_are_named_and_one_more_municipality_has_no_households():
     ]
     assert named["variant"].tolist() == ["own", "steadied", "steadied", "steadied"]
     assert named["n"].isna().tolist() == [False, False, False, True]
-    plain = together.named(of_all(-1, 1, 0.0, 0.0), NATION, "en")
+    plain = overview_sentences.named(of_all(-1, 1, 0.0, 0.0), NATION, "en")
     assert set(plain["variant"]) == {"default"}

@@ -1,59 +1,77 @@
-"""Imports in hfcore go downwards only, and each file is a room of a known floor."""
+"""Imports between packages and within ``hfcore`` go one way, and no two modules share a name."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-import hfcore
+from hfrun import PACKAGES, package_folders
 
-HOUSE = Path(hfcore.__file__).parent
+FOLDERS = dict(zip(PACKAGES, package_folders(), strict=True))
 
-# From the ground up. A folder is one room; rooms in one row do not import each other.
+# Which packages a package may import. ``hfdemo`` is imported by ``hfrun`` alone.
+ARROWS = {
+    "hfcore": set(),
+    "hfdemo": {"hfcore"},
+    "hfclaims": {"hfcore"},
+    "hfpublish": {"hfcore", "hfclaims"},
+    "hfrun": {"hfcore", "hfdemo", "hfclaims", "hfpublish"},
+}
+
+# ``hfcore`` from the ground up. A folder is one room; rooms in one row do not import each other.
 FLOORS = (
-    ("__init__", "errors"),
-    ("study", "schema", "results", "ids"),
-    ("definition", "identity"),
+    ("errors",),
+    ("study", "schema", "results", "identifiers"),
+    ("study_file", "identity"),
     ("store",),
-    ("journal", "statistics"),
-    ("data_in", "simulated", "cohort", "disclosure"),
-    ("claims", "audit"),
+    ("clean", "cohort", "estimators"),
     ("metrics",),
-    ("pages",),
+    ("robustness", "i18n"),
     ("figures",),
-    ("running",),
-    ("cli",),
-    ("__main__",),
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-
-def room_of(path: Path) -> str:
-    """The room that a file stands in: its folder, or itself where it stands alone."""
-    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+# Lines of Python, code and comments and docstrings together, that each package may have.
+BUDGETS = {"hfcore": 15_000, "hfdemo": 3_000, "hfclaims": 2_000, "hfpublish": 7_000, "hfrun": 4_500}
 
 
-def imported_modules(path: Path) -> set[str]:
-    """The dotted names within hfcore that a file imports, wherever in it the import stands."""
+def modules(package: str) -> list[Path]:
+    """The modules of a package."""
+    return sorted(FOLDERS[package].rglob("*.py"))
+
+
+def imported_names(path: Path) -> set[str]:
+    """The dotted names that a file imports, wherever in it the import stands."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            parts = node.module.split(".")
-            if parts[0] == "hfcore":
-                found |= {".".join([*parts[1:], alias.name]) for alias in node.names}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-            found |= {".".join(parts[1:]) for parts in names if parts[0] == "hfcore"}
+            found |= {alias.name for alias in node.names}
     return found
 
 
+def imported_packages(paths: Iterable[Path]) -> set[str]:
+    """Which of the project's packages some files import."""
+    names = {name.split(".")[0] for path in paths for name in imported_names(path)}
+    return names & set(PACKAGES)
+
+
+def room_of(path: Path) -> str:
+    """The room of ``hfcore`` that a file stands in: its folder, or itself where it stands alone."""
+    return path.relative_to(FOLDERS["hfcore"]).parts[0].removesuffix(".py")
+
+
 def imported_rooms(path: Path) -> set[str]:
-    """The other rooms that a file imports."""
-    rooms = {name.split(".")[0] for name in imported_modules(path)}
-    return {room if room in FLOOR_OF else "__init__" for room in rooms} - {room_of(path)}
+    """The other rooms of ``hfcore`` that a file imports."""
+    names = [name.split(".") for name in imported_names(path)]
+    rooms = {parts[1] for parts in names if parts[0] == "hfcore" and len(parts) > 1}
+    return rooms & set(FLOOR_OF) - {room_of(path)}
 
 
 def upward_imports(rooms: dict[str, set[str]]) -> list[str]:
@@ -67,34 +85,69 @@ def upward_imports(rooms: dict[str, set[str]]) -> list[str]:
 
 
 def house() -> dict[str, set[str]]:
-    """The rooms of the house, each with the rooms that it imports."""
+    """The rooms of ``hfcore``, each with the rooms that it imports."""
     rooms: dict[str, set[str]] = {}
-    for path in HOUSE.rglob("*.py"):
-        rooms.setdefault(room_of(path), set()).update(imported_rooms(path))
+    for path in modules("hfcore"):
+        if room_of(path) != "__init__":
+            rooms.setdefault(room_of(path), set()).update(imported_rooms(path))
     return rooms
 
 
 def within(folder: Path) -> dict[str, set[str]]:
-    """The files of one room, each with those of the same room that it imports."""
-    files = {path.stem for path in folder.glob("*.py")}
-    found = {}
-    for path in folder.glob("*.py"):
-        parts = [name.split(".") for name in imported_modules(path)]
-        found[path.stem] = {p[1] for p in parts if p[0] == folder.name and p[1] in files}
-    return found
+    """The files of one folder, each with those of the same folder that it imports."""
+    root = next(each for each in FOLDERS.values() if folder.is_relative_to(each))
+    dotted = ".".join([root.name, *folder.relative_to(root).parts])
+    files = {path.stem: imported_names(path) for path in folder.glob("*.py")}
+    return {
+        stem: {other for other in files if any(_is_in(name, f"{dotted}.{other}") for name in names)}
+        for stem, names in files.items()
+    }
+
+
+def _is_in(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}.")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_arrows_between_packages(package: str):
+    others = imported_packages(modules(package)) - {package}
+    assert others <= ARROWS[package]
 
 
 def test_every_room_has_a_floor():
-    assert sorted(set(house()) - set(FLOOR_OF)) == []
+    assert set(house()) == set(FLOOR_OF)
 
 
 def test_imports_go_downwards():
     assert upward_imports(house()) == []
 
 
-@pytest.mark.parametrize("folder", sorted(p.parent.name for p in HOUSE.glob("*/__init__.py")))
-def test_no_circles_within_a_room(folder: str):
-    list(TopologicalSorter(within(HOUSE / folder)).static_order())
+FOLDERS_WITH_FILES = sorted(
+    {path.parent for package in PACKAGES for path in modules(package)},
+)
+
+
+@pytest.mark.parametrize("folder", FOLDERS_WITH_FILES, ids=lambda folder: folder.name)
+def test_no_circles_within_a_folder(folder: Path):
+    list(TopologicalSorter(within(folder)).static_order())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_keeps_to_its_lines(package: str):
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in modules(package))
+    assert lines <= BUDGETS[package]
+
+
+def test_no_two_modules_share_a_name():
+    stems = [path.stem for package in PACKAGES for path in modules(package)]
+    names = Counter(stem for stem in stems if not stem.startswith("__"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_relative_imports_and_no_grab_bags():
+    for path in (path for package in PACKAGES for path in modules(package)):
+        assert "util" not in path.stem
+        assert "\nfrom ." not in path.read_text(encoding="utf-8"), path.name
 
 
 def test_a_circle_is_found():
@@ -105,9 +158,3 @@ def test_a_circle_is_found():
 def test_an_upward_import_is_found():
     found = upward_imports({"errors": {"store"}, "store": {"errors"}, "study": {"schema"}})
     assert found == ["errors imports store", "study imports schema"]
-
-
-def test_no_relative_imports_and_no_grab_bags():
-    for path in HOUSE.rglob("*.py"):
-        assert "util" not in path.stem
-        assert "\nfrom ." not in path.read_text(encoding="utf-8"), path.name

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from hfcore.errors import MetricInputError
-from hfcore.statistics import event_times
-from hfcore.statistics.group_comparison import gray_test, pseudo_values
+from hfcore.estimators import competing_risks
+from hfcore.estimators.gray_test import gray_test, pseudo_values
 
 SAMPLES = st.lists(
     st.tuples(st.integers(0, 12), st.integers(0, 2), st.integers(0, 2)), min_size=4, max_size=40
@@ -19,8 +19,8 @@ SAMPLES = st.lists(
 
 def share_by(month):
     def share(counts):
-        curve = event_times.aalen_johansen(counts)[0]
-        return event_times.at_times(counts, curve, [month])[0, 0]
+        curve = competing_risks.aalen_johansen(counts)[0]
+        return competing_risks.at_times(counts, curve, [month])[0, 0]
 
     return share
 
@@ -104,9 +104,9 @@ def test_pseudo_values_follow_their_household(sample, random):
 
 def test_pseudo_values_are_the_jackknife_done_in_full():
     times, causes = np.array([1, 2, 2, 4, 6, 8, 8]), np.array([1, 0, 2, 1, 0, 1, 2])
-    whole = share_by(6)(event_times.count_events(times, causes, 2))
+    whole = share_by(6)(competing_risks.count_events(times, causes, 2))
     kept = [np.arange(7) != place for place in range(7)]
-    without = [share_by(6)(event_times.count_events(times[k], causes[k], 2)) for k in kept]
+    without = [share_by(6)(competing_risks.count_events(times[k], causes[k], 2)) for k in kept]
     values = pseudo_values(times, causes, 2, share_by(6))
     assert values.tolist() == pytest.approx([7 * whole - 6 * each for each in without])
 

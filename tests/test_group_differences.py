@@ -8,8 +8,8 @@ import pytest
 from reference_cohort import build_study, read_reference, reference_cohort, small_cohort
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics import group_differences, subgroups
-from hfcore.statistics.group_comparison import gray_test
+from hfcore.estimators.gray_test import gray_test
+from hfcore.metrics import group_tests, subgroups
 
 STUDY = build_study(covariates=("months_on_support", "children", "applicant_is_woman"))
 COHORT = reference_cohort()
@@ -17,8 +17,8 @@ COHORT = reference_cohort()
 SMALL = build_study(
     covariates=("months_on_support", "children", "applicant_is_woman"), min_households_group=8
 )
-ROWS = group_differences.group_differences(COHORT, SMALL)
-GRAY = group_differences.gray_tests(COHORT, SMALL)
+ROWS = group_tests.group_differences(COHORT, SMALL)
+GRAY = group_tests.gray_tests(COHORT, SMALL)
 R = read_reference("group_differences.json")
 
 
@@ -41,7 +41,7 @@ def test_plain_difference_by_hand():
     early = [(6, "work")] * 5 + [(30, None)] * 15
     late = [(12, "work")] * 8 + [(13, "work")] * 2 + [(19, None)] * 10
     rows = pick(
-        group_differences.group_differences(split_cohort(early, late), STUDY),
+        group_tests.group_differences(split_cohort(early, late), STUDY),
         subgroup="start=from_2020-03",
         cause="self_sufficiency",
     ).set_index("variant")
@@ -74,7 +74,7 @@ def test_gray_tests_agree_with_r():
 
 @pytest.mark.parametrize("subgroup", R["ratios"])
 def test_hazard_ratios_agree_with_r(subgroup):
-    rows = group_differences.hazard_ratios(COHORT, SMALL)
+    rows = group_tests.hazard_ratios(COHORT, SMALL)
     rows = rows.loc[rows["subgroup"].eq(subgroup)].set_index("kind")
     for kind, wanted in R["ratios"][subgroup].items():
         found = rows.loc[kind, ["ratio", "ci_low", "ci_high"]].tolist()
@@ -84,20 +84,20 @@ def test_hazard_ratios_agree_with_r(subgroup):
 def test_hazard_ratios_need_groups_that_can_be_told():
     shuffled = COHORT.sample(frac=1, random_state=3)
     pd.testing.assert_frame_equal(
-        group_differences.hazard_ratios(shuffled, SMALL),
-        group_differences.hazard_ratios(COHORT, SMALL),
+        group_tests.hazard_ratios(shuffled, SMALL),
+        group_tests.hazard_ratios(COHORT, SMALL),
         rtol=1e-8,
     )
     for cohort in (COHORT.head(0), COHORT.head(1), COHORT.assign(closure_reason=None)):
-        assert group_differences.hazard_ratios(cohort, SMALL)["ratio"].isna().all()
-    assert group_differences.hazard_ratios(COHORT, build_study())["ratio"].isna().any()
+        assert group_tests.hazard_ratios(cohort, SMALL)["ratio"].isna().all()
+    assert group_tests.hazard_ratios(COHORT, build_study())["ratio"].isna().any()
 
 
 @pytest.mark.parametrize(("late", "status"), [(19, "too_few"), (20, "ok"), (21, "ok")])
 def test_both_groups_must_be_large_enough(late, status):
     cohort = split_cohort([(6, "work")] * 30, [(6, "work"), *[(19, None)] * (late - 1)])
     rows = pick(
-        group_differences.group_differences(cohort, STUDY),
+        group_tests.group_differences(cohort, STUDY),
         subgroup="start=from_2020-03",
         cause="self_sufficiency",
     )
@@ -107,7 +107,7 @@ def test_both_groups_must_be_large_enough(late, status):
 
 def test_a_share_that_is_not_known_yet_has_no_difference():
     cohort = split_cohort([(6, "work")] * 30, [(5, "work"), *[(9, None)] * 29])
-    rows = pick(group_differences.group_differences(cohort, STUDY), subgroup="start=from_2020-03")
+    rows = pick(group_tests.group_differences(cohort, STUDY), subgroup="start=from_2020-03")
     assert rows["estimate"].isna().all()
     assert rows["status"].ne("ok").all()
 
@@ -123,9 +123,9 @@ def test_row_order_and_ids_do_not_matter_and_input_stays():
     other = COHORT.sample(frac=1, random_state=2).assign(
         household_id=lambda frame: "x" + frame["household_id"]
     )
-    again = group_differences.group_differences(other, SMALL)
+    again = group_tests.group_differences(other, SMALL)
     pd.testing.assert_frame_equal(again, ROWS, rtol=1e-9)
-    pd.testing.assert_frame_equal(group_differences.gray_tests(other, SMALL), GRAY, rtol=1e-9)
+    pd.testing.assert_frame_equal(group_tests.gray_tests(other, SMALL), GRAY, rtol=1e-9)
     pd.testing.assert_frame_equal(COHORT, before)
 
 
@@ -133,7 +133,7 @@ def test_small_groups_are_left_out_of_the_test():
     stays = COHORT.loc[COHORT["group"].eq("participant")]
     labels = subgroups.label_groups(stays, STUDY)["months_on_support"]
     large = labels.value_counts().loc[lambda sizes: sizes >= 20]
-    found = group_differences.gray_tests(COHORT, STUDY).set_index("covariate")
+    found = group_tests.gray_tests(COHORT, STUDY).set_index("covariate")
     assert found.loc["months_on_support", "groups"] == len(large)
     assert found.loc["months_on_support", "households"] == large.sum()
 
@@ -141,15 +141,15 @@ def test_small_groups_are_left_out_of_the_test():
 @pytest.mark.parametrize("rows", [0, 1])
 def test_nobody_or_one_is_an_answer(rows):
     cohort = COHORT.head(rows)
-    found = group_differences.group_differences(cohort, STUDY)
+    found = group_tests.group_differences(cohort, STUDY)
     assert found["estimate"].isna().all()
     assert len(found) == len(ROWS)
-    assert group_differences.gray_tests(cohort, STUDY)["p_value"].isna().all()
+    assert group_tests.gray_tests(cohort, STUDY)["p_value"].isna().all()
 
 
 def test_a_missing_covariate_is_named():
     with pytest.raises(MetricInputError, match="cohort lacks the column adults"):
-        group_differences.group_differences(COHORT, build_study())
+        group_tests.group_differences(COHORT, build_study())
 
 
 def test_several_groups_have_a_degree_of_freedom_each_but_one():

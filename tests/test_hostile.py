@@ -12,13 +12,13 @@ import openpyxl
 import pytest
 from raw_study import HOUSEHOLDS, STUDY, write_lines, write_plans, write_study
 
-from hfcore.data_in.filenames import told_name
-from hfcore.data_in.ingest import ingest_study
-from hfcore.data_in.packages import RefusedFileError, look_into
-from hfcore.data_in.rules import harmless
-from hfcore.data_in.workbooks import read_grid
+from hfcore.clean.archive_checks import RefusedFileError, look_into
+from hfcore.clean.rules import harmless
+from hfcore.clean.safe_filenames import told_name
+from hfcore.clean.workbooks import read_grid
 from hfcore.store import processed_folder, read_table
 from hfcore.study import Source
+from hfrun.ingest import ingest_study
 
 MEGABYTE = 1_000_000
 RUNNABLE = '<script>alert("x")</script>'

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hfcore.definition import build_study
 from hfcore.errors import KeyMissingError, UsageError
+from hfcore.identifiers import is_luhn, normal_ids, plain
 from hfcore.identity import make_key_file, pseudonyms, read_key, record_keys
-from hfcore.ids import is_luhn, normal_ids, plain
+from hfcore.study_file import build_study
 
 CUTOFF = date(2021, 12, 31)
 # Skatteverket's published example of a personal number.

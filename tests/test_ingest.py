@@ -20,13 +20,14 @@ from raw_study import (
     write_study,
 )
 
-from hfcore.data_in import intake, moves
-from hfcore.data_in.ingest import ingest_study
+from hfcore.clean import municipality_cleaning
 from hfcore.errors import KeyMissingError, LockedError, StudyError, UsageError
-from hfcore.journal import study_lock
-from hfcore.metrics.quality import rules_met
+from hfcore.metrics.data_quality import rules_met
 from hfcore.schema import MOVE_TABLES, TABLES
 from hfcore.store import processed_folder, read_ingest, read_table
+from hfrun import moves
+from hfrun.ingest import ingest_study
+from hfrun.journal import study_lock
 
 REAL = STUDY.replace("is_simulated = true", "is_simulated = false")
 
@@ -134,8 +135,8 @@ def test_only_changed_files_are_read_again(raw, monkeypatch):
         read.append(name)
         return intake_read(path, source, name)
 
-    intake_read = intake.read_source
-    monkeypatch.setattr(intake, "read_source", note)
+    intake_read = municipality_cleaning.read_source
+    monkeypatch.setattr(municipality_cleaning, "read_source", note)
     before = bytes_of(processed_folder("liten"))
     ingest_study("liten")
     assert read == []
@@ -187,7 +188,7 @@ def test_a_really_killed_process_leaves_whole_tables(raw):
     before = bytes_of(processed_folder("liten"))
     write_lines(raw / "0180" / "hushall.csv", HOUSEHOLDS[:-1])
     code = (
-        "import os, signal; from hfcore.data_in import ingest;"
+        "import os, signal; from hfrun import ingest;"
         "ingest._commit = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
         "ingest.ingest_study('liten')"
     )

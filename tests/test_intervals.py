@@ -9,8 +9,8 @@ from reference_cohort import REFERENCE, read_reference
 from scipy import stats
 
 from hfcore.errors import MetricInputError
-from hfcore.statistics import intervals, proportions
-from hfcore.statistics.regression import adjusted_difference
+from hfcore.estimators import intervals, proportions
+from hfcore.estimators.regression import adjusted_difference
 
 R = read_reference("shares.json")
 ADULTS = pd.read_csv(REFERENCE / "adults.csv")

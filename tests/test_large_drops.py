@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_study import write_lines, write_study
 
-from hfcore.data_in import budget, delimited
-from hfcore.data_in.crew import Crew
-from hfcore.data_in.ingest import ingest_study
-from hfcore.data_in.joining import net_payments, paid_cells
-from hfcore.data_in.parsing import parse_numbers
+from hfcore.clean import delimited_text
+from hfcore.clean.cross_table_checks import net_payments, paid_cells
+from hfcore.clean.parsing import parse_numbers
 from hfcore.errors import UsageError
 from hfcore.store import processed_folder, read_ingest, read_table, typed_table
+from hfrun import memory_budget
+from hfrun.ingest import ingest_study
+from hfrun.worker_pool import Crew
 
 BLANKS, SIGNS = " \u00a0\u202f\u2009", "-\u2212\u2012\u2013\u2014"
 ROWS = 1_500
@@ -158,7 +159,7 @@ def test_no_more_municipalities_are_read_at_once_than_memory_has_room_for(raw, m
         return do(crew, work, batches, 1)
 
     monkeypatch.setattr(Crew, "do", note)
-    for memory in (budget.PROCESS_BYTES * 3 // 2, budget.PROCESS_BYTES * 5 // 2):
+    for memory in (memory_budget.PROCESS_BYTES * 3 // 2, memory_budget.PROCESS_BYTES * 5 // 2):
         ingest_study("liten", workers=2, write=False, memory=memory)
     assert asked == [1, 2]
 
@@ -170,15 +171,15 @@ def test_a_municipality_that_memory_is_too_small_for_is_named_before_anything_is
 
 
 def test_a_file_too_large_to_be_opened_takes_no_memory_and_a_workbook_more_than_text():
-    sizes = {"a.csv": 10**6, "b.xlsx": 10**6, "c.csv": budget.MAX_TEXT_BYTES + 1}
-    a, b, c = (budget.bytes_needed({name: size}) for name, size in sizes.items())
-    assert budget.PROCESS_BYTES == c < a < b
+    sizes = {"a.csv": 10**6, "b.xlsx": 10**6, "c.csv": memory_budget.MAX_TEXT_BYTES + 1}
+    a, b, c = (memory_budget.bytes_needed({name: size}) for name, size in sizes.items())
+    assert memory_budget.PROCESS_BYTES == c < a < b
 
 
 @pytest.mark.parametrize("text", ["2", "GB", "-1GB", "2TB", "2GB2", "1e9GB", ""])
 def test_a_size_that_is_none_is_a_sentence(text):
     with pytest.raises(UsageError, match="--memory is a size such as 2GB"):
-        budget.read_size(text)
+        memory_budget.read_size(text)
 
 
 PARTS = st.sampled_from(["a", "", " ", '"a"', '""', '"a""b"', '"a;b"', 'a"b', '"', "'", "é", "\t"])
@@ -189,8 +190,8 @@ RECORDS = st.lists(st.lists(PARTS, min_size=1, max_size=3).map(";".join), max_si
 @given(RECORDS, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.integers(0, 2))
 def test_records_are_split_at_once_as_they_are_one_by_one(lines, end, ends, skip):
     text = end.join(lines) + end * ends
-    found = delimited.split_records(text, ";", skip=skip, width=2)
-    walked = delimited.walk_lines(delimited._lines(text, None), ";", 2)
+    found = delimited_text.split_records(text, ";", skip=skip, width=2)
+    walked = delimited_text.walk_lines(delimited_text._lines(text, None), ";", 2)
     records = list(enumerate((record for record, _ in walked), start=1))[skip:]
     cells = [(n, each) for n, each in records if each and len(each) == 2 and "".join(each).strip()]
     assert list(found.frame(["x", "y"]).itertuples(name=None)) == [(n, *each) for n, each in cells]

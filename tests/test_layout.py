@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FOLDERS = {"docs", "notebooks", "hfcore", "data", "tests", "benchmarks", ".ci"}
+FOLDERS = {"docs", "notebooks", "hfcore", "packages", "data", "tests", "benchmarks", ".ci"}
 DOCUMENTS = {"README.md", "METHODS.md", "GLOSSARY.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"}
 SETTINGS = {"environment.yml", "pyproject.toml", "requirements.lock", "requirements-dev.lock"}
 TOOLS = {"Makefile", "bootstrap.py", ".gitignore", ".gitattributes"}

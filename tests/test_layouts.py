@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from raw_study import STUDY, write_lines
 
-from hfcore.data_in.ingest import ingest_study
-from hfcore.data_in.kolada import read_kolada
-from hfcore.data_in.lifecare import _told_by_number
-from hfcore.data_in.linking import link_households
+from hfcore.clean.household_linkage import link_households
+from hfcore.clean.kolada import read_kolada
+from hfcore.clean.lifecare import _told_by_number
 from hfcore.errors import RawDataError, StudyError, TableAbsentError
 from hfcore.store import read_table
+from hfrun.ingest import ingest_study
 
 ONE, TWO, THREE = "198112189876", "197010632391", "191212121212"
 LISTED = """

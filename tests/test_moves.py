@@ -20,12 +20,12 @@ from raw_study import (
 )
 
 from hfcore.cohort import build_cohort, support_panel
-from hfcore.data_in.ingest import ingest_study
-from hfcore.metrics.changes import without_departed
+from hfcore.metrics.data_quality import rules_met
+from hfcore.metrics.difference_in_differences import without_departed
 from hfcore.metrics.paid_months import paid_months
-from hfcore.metrics.quality import rules_met
-from hfcore.metrics.spells import exit_from_support
+from hfcore.metrics.support_spells import exit_from_support
 from hfcore.store import load, read_ingest, read_table
+from hfrun.ingest import ingest_study
 
 COUPLE = [PERSONS[1], PERSONS[2]]
 LEFT = "0001;Deltagare;2019-03-01;2020-01-15;Flytt;;2;0;Näsby"

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hfcore.statistics import exact_tests, intervals, proportions
+from hfcore.estimators import exact_tests, intervals, proportions
 
 ORACLES = Path(__file__).resolve().parents[2] / "shared" / "oracles" / "expected"
 if not ORACLES.is_dir():

@@ -10,25 +10,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.metrics.alternatives import build_sample, match
-from hfcore.metrics.comparison import standardised_difference
-from hfcore.metrics.sensitivity import support_effect_sensitivity
-from hfcore.metrics.support import pretrend, support_effect, support_mean
-from hfcore.statistics.balancing import (
-    effective_sample_size,
-    logit,
-    match_nearest,
-    propensity_score,
+from hfcore.estimators.matched_pairs import paired_difference, sign_flip
+from hfcore.estimators.matching import effective_sample_size, logit, match_nearest, propensity_score
+from hfcore.estimators.regression import adjusted_difference, robust_coefficient, welch
+from hfcore.estimators.unmeasured_confounding import (
+    e_value,
+    e_value_of_difference,
+    signed_rank_bounds,
 )
-from hfcore.statistics.pairs import paired_difference, sign_flip
-from hfcore.statistics.regression import adjusted_difference, robust_coefficient, welch
-from hfcore.statistics.unmeasured import e_value, e_value_of_difference, signed_rank_bounds
-from hfcore.statistics.weighting import (
+from hfcore.estimators.weighting import (
     doubly_robust_difference,
     entropy_balanced_difference,
     outcome_regression_difference,
     probability_weighted_difference,
 )
+from hfcore.metrics.comparison_group import standardised_difference
+from hfcore.metrics.support import pretrend, support_effect, support_mean
+from hfcore.robustness.alternative_estimators import build_sample, match
+from hfcore.robustness.sensitivity import support_effect_sensitivity
 from hfcore.study import Definitions, Study
 from tests.conftest import OPTIONAL
 from tests.support_cases import cohort_of

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.statistics import event_times, intervals, proportions, regression
-from hfcore.statistics.group_comparison import gray_test, pseudo_values
-from hfcore.statistics.states import occupation
-from hfcore.statistics.subdistribution import fine_gray
+from hfcore.estimators import competing_risks, intervals, proportions, regression
+from hfcore.estimators.fine_gray import fine_gray
+from hfcore.estimators.gray_test import gray_test, pseudo_values
+from hfcore.estimators.multistate import occupation
 
 ORACLES = Path(__file__).resolve().parents[2] / "shared" / "oracles"
 if not ORACLES.is_dir():
@@ -54,7 +54,7 @@ def samples():
             level = frame[settings["group"]].astype(float).eq(float(each["level"]))
             parts.append((f"{settings['group']}={each['level']}", frame.loc[level], each))
         for label, part, numbers in parts:
-            counts = event_times.count_events(
+            counts = competing_risks.count_events(
                 part[settings["time"]], part[settings["cause"]].astype(int), max(causes)
             )
             yield pytest.param(counts, numbers, id=f"{name} {label}")
@@ -62,7 +62,7 @@ def samples():
     frame = rows(case)
     for label, numbers in case["expected"].items():
         part = frame.loc[frame["case"].eq(label)]
-        counts = event_times.count_events(part["time"], part["cause"], 2)
+        counts = competing_risks.count_events(part["time"], part["cause"], 2)
         yield pytest.param(counts, numbers, id=f"edge {label}")
 
 
@@ -71,11 +71,13 @@ class TestCurves:
     def test_kaplan_meier(self, counts, numbers):
         table = numbers["km_any_exit"]["table"]
         times = column(table, "time")
-        survival, error = event_times.kaplan_meier(counts)
-        at = event_times.at_times(counts, survival, times, start=1.0)
-        error = event_times.at_times(counts, error, times)
+        survival, error = competing_risks.kaplan_meier(counts)
+        at = competing_risks.at_times(counts, survival, times, start=1.0)
+        error = competing_risks.at_times(counts, error, times)
         low, high = intervals.log_log(1 - at, error)
-        assert event_times.at_risk_at(counts, times).tolist() == column(table, "n_risk").tolist()
+        assert (
+            competing_risks.at_risk_at(counts, times).tolist() == column(table, "n_risk").tolist()
+        )
         np.testing.assert_allclose(at, column(table, "surv"), **TIGHT)
         np.testing.assert_allclose(error, column(table, "se"), **TIGHT)
         np.testing.assert_allclose(1 - high, column(table, "ci_low"), **TIGHT)
@@ -83,28 +85,30 @@ class TestCurves:
 
     def test_quantiles(self, counts, numbers):
         km = numbers["km_any_exit"]
-        assert event_times.quantile_time(counts) == pytest.approx(number(km["median"]), nan_ok=True)
-        survival, error = event_times.kaplan_meier(counts)
+        assert competing_risks.quantile_time(counts) == pytest.approx(
+            number(km["median"]), nan_ok=True
+        )
+        survival, error = competing_risks.kaplan_meier(counts)
         low, high = intervals.log_log(1 - survival, error)
         bands = [np.where(np.isnan(band), np.inf, band) for band in (1 - high, 1 - low)]
-        found = [event_times.quantile_time(counts, survival=band) for band in bands]
+        found = [competing_risks.quantile_time(counts, survival=band) for band in bands]
         # R also takes the end of the curve where S is 0 and has no interval: those stay null here.
         wanted = [number(end) for end in km["median_ci"]]
         assert found == pytest.approx(wanted, nan_ok=True)
 
     def test_restricted_mean(self, counts, numbers):
         for each in numbers["km_any_exit"]["rmst"]:
-            found = event_times.restricted_mean(counts, each["tau"])
+            found = competing_risks.restricted_mean(counts, each["tau"])
             assert found == pytest.approx((each["rmst"], each["se"]), abs=1e-9)
-            reaches = event_times.at_risk_at(counts, [each["tau"]])[0] > 0
+            reaches = competing_risks.at_risk_at(counts, [each["tau"]])[0] > 0
             assert reaches != each["beyond_follow_up"]
 
     def test_aalen_johansen(self, counts, numbers):
-        share, error = event_times.aalen_johansen(counts)
+        share, error = competing_risks.aalen_johansen(counts)
         for each in numbers["cif"]:
             place, times = int(each["cause"]) - 1, column(each["table"], "time")
-            at = event_times.at_times(counts, share, times)[:, place]
-            se = event_times.at_times(counts, error, times)[:, place]
+            at = competing_risks.at_times(counts, share, times)[:, place]
+            se = competing_risks.at_times(counts, error, times)[:, place]
             low, high = intervals.log_log(at, se)
             # Where everybody has had the event the error is 0; R leaves what rounding leaves.
             wanted_se = np.where(at == 1, 0, column(each["table"], "se_greenwood"))
@@ -117,7 +121,7 @@ class TestCurves:
     def test_months_lost(self, counts, numbers):
         for each in numbers["cif"]:
             for row in each["rmtl"]:
-                lost, error = event_times.months_lost(counts, row["tau"])
+                lost, error = competing_risks.months_lost(counts, row["tau"])
                 place = int(each["cause"]) - 1
                 assert lost[place] == pytest.approx(row["rmtl"], abs=1e-9)
                 if "se_ij" in row:
@@ -130,20 +134,20 @@ def test_differences_of_restricted_times(name):
     frame, settings = rows(case), case["settings"]
     n_causes = len(settings["causes"])
     groups = [
-        event_times.count_events(
+        competing_risks.count_events(
             part[settings["time"]], part[settings["cause"]].astype(int), n_causes
         )
         for part in (frame.loc[frame[settings["group"]].eq(level)] for level in (1, 0))
     ]
     for each in case["expected"]["rmst_difference"]:
         (first, error), (other, error_other) = (
-            event_times.restricted_mean(counts, each["tau"]) for counts in groups
+            competing_risks.restricted_mean(counts, each["tau"]) for counts in groups
         )
         found = (first - other, np.hypot(error, error_other))
         assert found == pytest.approx((each["diff"], each["se"]), abs=1e-9)
     for each in case["expected"]["rmtl_difference"]:
         place = int(each["cause"]) - 1
-        lost = [event_times.months_lost(counts, each["tau"]) for counts in groups]
+        lost = [competing_risks.months_lost(counts, each["tau"]) for counts in groups]
         found = (
             lost[0][0][place] - lost[1][0][place],
             np.hypot(lost[0][1][place], lost[1][1][place]),
@@ -229,16 +233,16 @@ def test_cox_of_the_library(name, ties):
 
 
 PSEUDO = {
-    "rmst": lambda counts: event_times.restricted_mean(counts, 36)[0],
-    "rmtl1": lambda counts: event_times.months_lost(counts, 36)[0][0],
-    "rmtl2": lambda counts: event_times.months_lost(counts, 36)[0][1],
+    "rmst": lambda counts: competing_risks.restricted_mean(counts, 36)[0],
+    "rmtl1": lambda counts: competing_risks.months_lost(counts, 36)[0][0],
+    "rmtl2": lambda counts: competing_risks.months_lost(counts, 36)[0][1],
     "cif1": lambda counts: share_at(counts, 12)[0],
     "cif2": lambda counts: share_at(counts, 12)[1],
 }
 
 
 def share_at(counts, month):
-    return event_times.at_times(counts, event_times.aalen_johansen(counts)[0], [month])[0]
+    return competing_risks.at_times(counts, competing_risks.aalen_johansen(counts)[0], [month])[0]
 
 
 @pytest.mark.parametrize("name", PSEUDO)

@@ -8,7 +8,8 @@ import pytest
 from reference_cohort import REFERENCE, build_study, read_reference, small_cohort
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics import interval_methods, plan_tests, planning, plans_over_time
+from hfcore.metrics import planning, plans_over_time
+from hfcore.robustness import interval_methods, plan_tests
 
 PLANS = ("job_seeking", "studies", "sick_leave")
 STUDY = build_study(plans=PLANS, plan_order=PLANS)

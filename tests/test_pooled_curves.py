@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics.curves import incidence_rows
+from hfcore.estimators.intervals import wilson
+from hfcore.metrics.incidence_rows import incidence_rows
 from hfcore.metrics.pooled_curves import pooled_incidence, steadied_shares
 from hfcore.results import build_results
-from hfcore.statistics.intervals import wilson
 
 CAUSES, MONTHS = ("self_sufficiency", "moved"), np.arange(7)
 

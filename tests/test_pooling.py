@@ -7,7 +7,7 @@ import pytest
 from reference_cohort import read_reference
 
 from hfcore.errors import MetricInputError
-from hfcore.statistics.pooling import pool_effects, pool_shares
+from hfcore.estimators.meta_analysis import pool_effects, pool_shares
 
 R = read_reference("pooling.json")
 

@@ -7,11 +7,7 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import UsageError
-from hfcore.metrics.price_index import (
-    in_fixed_prices,
-    known_in_fixed_prices,
-    price_factor,
-)
+from hfcore.metrics.price_index import in_fixed_prices, known_in_fixed_prices, price_factor
 from tests.support_cases import cohort_of, panel_of
 
 # Yearly means as Statistics Sweden prints them, another road than the months of the file.

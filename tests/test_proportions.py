@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hfcore.errors import MetricInputError
-from hfcore.statistics import exact_tests, proportions
+from hfcore.estimators import exact_tests, proportions
 
 DIFFERENCES = (
     proportions.newcombe,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from hfclaims import recomputation
 from hfcore import store
 from hfcore.errors import TableAbsentError
-from hfcore.metrics import published
 from hfcore.schema import empty_table
 
 DEFINITION = """
@@ -77,7 +77,7 @@ def estimates(rows, metric, **where):
 def test_figures_of_two_municipalities(root):
     write_households("1290", ["2019-07-01", None])
     write_households("1293", ["2020-01-01", "2020-01-01", "2020-01-01"])
-    rows = published.recompute_figures("hela-familjen")
+    rows = recomputation.recompute_figures("hela-familjen")
     assert estimates(rows, "households") == {"1290": 2, "1293": 3}
     work = {"variant": "published", "cause": "self_sufficiency"}
     assert estimates(rows, "closure_share_naive", **work) == {"1290": 1, "1293": 1}
@@ -89,7 +89,7 @@ def test_figures_of_two_municipalities(root):
 
 def test_tables_that_are_absent_are_left_out(root):
     write_households("1290", [None])
-    rows = published.recompute_figures("hela-familjen")
+    rows = recomputation.recompute_figures("hela-familjen")
     assert set(rows["municipality"]) == {"1290"}
     assert not {"support_difference_naive", "plan_changed", "worktime_share"} & set(rows["metric"])
 
@@ -98,23 +98,23 @@ def test_plans_and_payments_where_there_are_any(root):
     write_households("1290", [None])
     store.write_table(empty_table("plans"), "hela-familjen", "plans", "1290")
     store.write_table(empty_table("payments"), "hela-familjen", "payments", "1290")
-    rows = published.recompute_figures("hela-familjen")
+    rows = recomputation.recompute_figures("hela-familjen")
     assert {"support_difference_naive", "plan_changed"} <= set(rows["metric"])
 
 
 def test_a_study_without_reports_has_no_such_figures(root):
-    assert len(published.recompute_figures("other")) == 0
+    assert len(recomputation.recompute_figures("other")) == 0
 
 
 def test_nothing_ingested_is_said(root):
     with pytest.raises(TableAbsentError, match="hfcore ingest"):
-        published.recompute_figures("hela-familjen")
+        recomputation.recompute_figures("hela-familjen")
 
 
 def test_the_file_below_the_root_comes_first(root):
-    bundled = published.published_figures_path()
+    bundled = recomputation.published_figures_path()
     assert bundled.is_file()
     assert root not in bundled.parents
     own = root / "raw" / "published_figures.csv"
     own.write_text("claim_id\n", encoding="utf-8")
-    assert published.published_figures_path() == own
+    assert recomputation.published_figures_path() == own

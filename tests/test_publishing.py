@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from small_study import CODES, NAME, built_study, run_in
 
-from hfcore import cli, store
-from hfcore.audit import releases
+from hfcore import store
 from hfcore.errors import LeakError
-from hfcore.running import publishing
+from hfpublish.audit import releases
+from hfrun import cli, publication
 
 HOME = ("data", "processed", NAME)
 
@@ -60,7 +60,7 @@ def shown(code="1290"):
 @pytest.fixture
 def without_noise(monkeypatch):
     """Leave the rule on counts out of disclosure control."""
-    from hfcore import disclosure
+    from hfpublish import disclosure
 
     rules = tuple(each for each in disclosure.RULES if each[0] not in (1, 14))
     monkeypatch.setattr(disclosure.protect, "__defaults__", (None, None, rules))
@@ -91,7 +91,7 @@ def test_the_command_line_tells_a_leak_with_its_own_code(built):
     small_counts(built)
     script = (
         "from functools import partial; from pathlib import Path\n"
-        "from hfcore import cli, disclosure\nfrom hfcore.running import batch\n"
+        "from hfpublish import disclosure\nfrom hfrun import batch, cli\n"
         "rules = tuple(each for each in disclosure.RULES if each[0] != 1)\n"
         "disclosure.protect.__defaults__ = (None, None, rules)\n"
         f"folder = Path({str(built / 'notebooks')!r})\n"
@@ -112,7 +112,7 @@ def test_a_leak_in_a_page_is_refused_too(built, monkeypatch):
     site = built.joinpath(*HOME) / "site"
     before = content(site)
     monkeypatch.setattr(
-        "hfcore.pages.site.write_front_pages",
+        "hfpublish.site.write_front_pages",
         lambda folder, *_: (folder / "index.html").write_text("8112189876"),
     )
     with pytest.raises(LeakError) as caught:
@@ -124,7 +124,7 @@ def test_a_leak_in_a_page_is_refused_too(built, monkeypatch):
 
 def test_many_leaks_are_told_in_part():
     found = pd.DataFrame({"attack": "bytes", "rule": 0, "where": "x", "found": "It."}, range(25))
-    told = publishing.leak_sentence(found).splitlines()
+    told = publication.leak_sentence(found).splitlines()
     assert "25 leaks" in told[0] and len(told) == 22
     assert told[-1] == "- and 5 more; hfcore audit lists all."
 
@@ -186,7 +186,9 @@ def test_a_corrected_method_is_published_at_once(built):
 
 def test_a_release_that_moved_by_few_is_refused(built, monkeypatch):
     """Without rule 15 the second release would tell who came."""
-    monkeypatch.setattr("hfcore.disclosure.publication_rules.frozen", lambda results, *_: results)
+    monkeypatch.setattr(
+        "hfpublish.disclosure.publication_rules.frozen", lambda results, *_: results
+    )
     grow(built, "1290", 4)
     with pytest.raises(LeakError, match="difference of releases, rule 15, 1290 households"):
         run_counts(built)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics import quality
+from hfcore.metrics import data_quality
 
 
 def test_missing_values_by_hand():
@@ -16,7 +16,7 @@ def test_missing_values_by_hand():
         "persons": pd.DataFrame({"sex": ["woman", None, "man"], "role": ["child"] * 3}),
         "empty": pd.DataFrame({"x": []}),
     }
-    missing = quality.missing_values(frames)
+    missing = data_quality.missing_values(frames)
     assert missing.to_dict("list") == {
         "table": ["plans", "persons"],
         "column": ["from_on", "sex"],
@@ -27,13 +27,13 @@ def test_missing_values_by_hand():
 
 def test_nothing_missing_is_an_empty_frame_with_its_columns():
     for frames in ({}, {"a": pd.DataFrame({"x": [1]})}):
-        missing = quality.missing_values(frames)
+        missing = data_quality.missing_values(frames)
         assert len(missing) == 0
         assert list(missing.columns) == ["table", "column", "missing", "share"]
 
 
 def test_span_of_a_table_without_dates_is_empty():
-    rows = quality.rows_by_table({"persons": pd.DataFrame({"sex": ["woman"]})})
+    rows = data_quality.rows_by_table({"persons": pd.DataFrame({"sex": ["woman"]})})
     assert rows.loc[0].tolist() == ["persons", 1, "", ""]
 
 
@@ -45,16 +45,16 @@ def test_zero_is_known_and_null_is_not():
             "amount_sek": [0.0, 5.0, np.nan, np.nan],
         }
     )
-    counted = quality.payment_months(panel).set_index("group")
+    counted = data_quality.payment_months(panel).set_index("group")
     assert counted.loc["participant"].tolist() == [1, 3, 2, 1, 1]
     assert counted.loc["control"].tolist() == [1, 1, 0, 1, 0]
-    shuffled = quality.payment_months(panel.iloc[[3, 1, 0, 2]]).set_index("group")
+    shuffled = data_quality.payment_months(panel.iloc[[3, 1, 0, 2]]).set_index("group")
     pd.testing.assert_frame_equal(counted, shuffled)
 
 
 def test_a_panel_without_amounts_is_refused():
     with pytest.raises(MetricInputError, match="lacks the column amount_sek"):
-        quality.payment_months(pd.DataFrame({"household_id": [], "group": []}))
+        data_quality.payment_months(pd.DataFrame({"household_id": [], "group": []}))
 
 
 INGEST = {
@@ -78,10 +78,10 @@ INGEST = {
 
 
 def test_only_the_own_municipality_is_told_and_what_stops_comes_first():
-    assert quality.rows_read(INGEST, "1290")["read"].tolist() == [3]
-    met = quality.rules_met(INGEST, "1290")
+    assert data_quality.rows_read(INGEST, "1290")["read"].tolist() == [3]
+    met = data_quality.rules_met(INGEST, "1290")
     assert met["rule"].tolist() == ["E-DATE", "W-IDENTITY", "W-TOTAL"]
     assert met.loc[0, ["rows", "place"]].tolist() == [2, "b.xlsx / S / Start"]
     own = {"problems": INGEST["problems"][:1]}
-    assert quality.rules_met(own, "1290", "sv")["meaning"].tolist() == ["Utelämnad."]
-    assert len(quality.rules_met({"problems": []}, "1290")) == 0
+    assert data_quality.rules_met(own, "1290", "sv")["meaning"].tolist() == ["Utelämnad."]
+    assert len(data_quality.rules_met({"problems": []}, "1290")) == 0

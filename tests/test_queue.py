@@ -9,7 +9,7 @@ from reference_cohort import CUTOFF, REFERENCE, STUDY, read_reference, small_coh
 
 from hfcore.errors import MetricInputError
 from hfcore.metrics import queue
-from hfcore.pages import wording
+from hfpublish import report_sentences
 
 R = read_reference("plans_twice.json")["queue"]
 LAST = pd.Timestamp(CUTOFF.year, CUTOFF.month, 1)
@@ -160,9 +160,9 @@ def test_a_missing_column_is_named():
 def test_the_sentence_says_whom_the_old_mean_leaves_out(rows, words):
     cohort = queued(rows)
     both = pd.concat([queue.queue_wait(cohort), queue.queue_incidence(cohort, STUDY)])
-    said = wording.queue_sentence(both, "en")
+    said = report_sentences.queue_sentence(both, "en")
     assert words in said
     assert "2 months" in said
-    assert wording.queue_sentence(both, "sv") != said
+    assert report_sentences.queue_sentence(both, "sv") != said
     hidden = both.assign(estimate=np.nan)
-    assert wording.queue_sentence(hidden, "en") == ""
+    assert report_sentences.queue_sentence(hidden, "en") == ""

@@ -14,10 +14,10 @@ import pytest
 from small_study import NAME, built_study, write_data
 
 from hfcore import store
-from hfcore.disclosure import protect
-from hfcore.pages import rendering, site
-from hfcore.pages.site import State
 from hfcore.results import build_results
+from hfpublish import html_pages, site
+from hfpublish.disclosure import protect
+from hfpublish.site import State
 
 pytestmark = pytest.mark.browser
 
@@ -153,7 +153,7 @@ def test_each_of_many_has_its_state_and_date(visit, nation):
     states, dates = column(page, 1), column(page, 4)
     assert set(states) == {"En skillnad syns", "Kan inte ses ännu", "Ingen rapport ännu"}
     assert dates[0] == "1 januari 2026" and dates[-1] == "visas inte"
-    assert (nation / "index.html").stat().st_size < rendering.MAX_BYTES
+    assert (nation / "index.html").stat().st_size < html_pages.MAX_BYTES
 
 
 @pytest.mark.parametrize("language", LANGS)

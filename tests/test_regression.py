@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hfcore.errors import MetricInputError
-from hfcore.statistics.regression import (
+from hfcore.estimators.regression import (
     adjusted_difference,
     robust_coefficient,
     welch,

@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from open_document import sheet, write_open_document
 from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, PLANS, STUDY, write_lines, write_plans
 
-from hfcore.data_in import workbooks
-from hfcore.data_in.cleaning import Cleaned, clean_table
-from hfcore.data_in.kolada import read_kolada
-from hfcore.data_in.layouts import Given, adapted
-from hfcore.data_in.reading import read_source
-from hfcore.data_in.suggest import suggest_source
-from hfcore.definition import build_study
+from hfcore.clean import workbooks
+from hfcore.clean.draft_mapping import suggest_source
+from hfcore.clean.file_layouts import Given, adapted
+from hfcore.clean.kolada import read_kolada
+from hfcore.clean.source_reading import read_source
+from hfcore.clean.table_cleaning import Cleaned, clean_table
 from hfcore.errors import RawDataError
 from hfcore.study import ColumnSource, Source
+from hfcore.study_file import build_study
 
 SAMPLE, NIGHTLY = 400, 10_000
 WORKBOOK_SHARE = 10
@@ -299,7 +299,7 @@ def test_any_bytes_end_in_sentences(tmp_path, study, content):
 
 def test_serials_count_days_like_a_spreadsheet(study):
     """Day 44197 is 2021-01-01 and the days after follow, by the calendar."""
-    from hfcore.data_in.parsing import parse_days
+    from hfcore.clean.parsing import parse_days
 
     numbers = pd.Series([str(number) for number in range(44197, 44197 + 800)])
     expected = [date(2021, 1, 1) + timedelta(each) for each in range(800)]

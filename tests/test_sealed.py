@@ -12,9 +12,9 @@ import pytest
 from conftest import OPTIONAL
 from small_study import CODES, DEFINITION, NAME, write_data, write_notebook
 
-from hfcore.definition import read_study
 from hfcore.errors import HfcoreError
-from hfcore.running import engine, sealed
+from hfcore.study_file import read_study
+from hfrun import engine, sandbox
 
 NO_LANDLOCK = OPTIONAL + "this system has no Landlock; the audit hook holds alone"
 PARAMETERS = 'root = ""  # the real data folder'
@@ -92,7 +92,7 @@ def places(tmp_path):
     exact.write_bytes(b"an exact result")
     root = tmp_path / "root"
     root.mkdir()
-    sealed.fill(root, data, NAME, [])
+    sandbox.fill(root, data, NAME, [])
     (root / "own").write_text("own")
     (root / "planted").symlink_to(exact)
     return data, root
@@ -107,7 +107,7 @@ def run(tmp_path, places, *cells):
 
 
 def test_no_way_out_and_the_normal_way_works(tmp_path, places):
-    reached = REACHED.replace("if LANDLOCK", f"if {sealed.landlock_version() > 0}")
+    reached = REACHED.replace("if LANDLOCK", f"if {sandbox.landlock_version() > 0}")
     done, output = run(tmp_path, places, TRY, reached, NORMAL)
     assert done.error == ""
     outputs = [o for c in nbformat.read(output, as_version=4).cells for o in c.get("outputs", [])]
@@ -135,17 +135,17 @@ def test_the_attempts_can_succeed_elsewhere(tmp_path, places):
     assert done.error == ""
 
 
-@pytest.mark.skipif(not sealed.landlock_version(), reason=NO_LANDLOCK)
+@pytest.mark.skipif(not sandbox.landlock_version(), reason=NO_LANDLOCK)
 def test_landlock_holds_without_the_audit_hook(places):
     assert _outside(places, "sys.addaudithook = lambda hook: None") == "denied"
 
 
 def test_the_audit_hook_holds_without_landlock(places):
-    assert _outside(places, "sealed.landlock_version = lambda: 0") == "denied"
+    assert _outside(places, "sandbox.landlock_version = lambda: 0") == "denied"
 
 
 def test_without_both_nothing_holds(places):
-    both = "sealed.landlock_version = lambda: 0; sys.addaudithook = lambda hook: None"
+    both = "sandbox.landlock_version = lambda: 0; sys.addaudithook = lambda hook: None"
     assert _outside(places, both) == "read"
 
 
@@ -155,9 +155,9 @@ def _outside(places, weaken):
     code = f"""
 import sys
 from pathlib import Path
-from hfcore.running import sealed
+from hfrun import sandbox
 {weaken}
-sealed.seal([Path({str(root)!r})])
+sandbox.seal([Path({str(root)!r})])
 try:
     open({str(data / "raw" / NAME / "study.toml")!r}).read()
     print("read")
@@ -187,19 +187,19 @@ def test_hostile_texts_survive_the_definition(tmp_path):
     )
     (data / "raw" / "x" / "study.toml").write_text(written, encoding="utf-8")
     root.mkdir()
-    sealed.fill(root, data, "x", [])
+    sandbox.fill(root, data, "x", [])
     back = tomllib.loads((root / "raw" / "x" / "study.toml").read_text(encoding="utf-8"))
     assert back["title"]["sv"] == name
     assert back == tomllib.loads(written)
 
 
 def test_data_inside_the_installation_are_refused(tmp_path):
-    sealed.check_apart(tmp_path)
+    sandbox.check_apart(tmp_path)
     with pytest.raises(HfcoreError, match="move the data, or name another folder with --data"):
-        sealed.check_apart(sealed.readable_paths()[0] / "data")
+        sandbox.check_apart(sandbox.readable_paths()[0] / "data")
 
 
 def test_the_secret_folder_is_not_among_the_readable_ones():
     home = os.path.expanduser("~")
-    assert home not in map(str, sealed.readable_paths())
-    assert "/" not in map(str, sealed.readable_paths())
+    assert home not in map(str, sandbox.readable_paths())
+    assert "/" not in map(str, sandbox.readable_paths())

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics.price_index import in_fixed_prices
-from hfcore.metrics.sensitivity import support_effect_sensitivity
-from hfcore.metrics.support import support_effect
-from hfcore.statistics.regression import adjusted_difference
-from hfcore.statistics.unmeasured import (
+from hfcore.estimators.regression import adjusted_difference
+from hfcore.estimators.unmeasured_confounding import (
     e_value,
     e_value_of_difference,
     signed_rank_bounds,
     tipping_gamma,
 )
+from hfcore.metrics.price_index import in_fixed_prices
+from hfcore.metrics.support import support_effect
+from hfcore.robustness.sensitivity import support_effect_sensitivity
 from tests.support_cases import REFERENCE, cohort_of, panel_of, scrambled, study
 
 P, C = "participant", "control"

@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.simulated.closures import close_freely, describe_closures, latent_stays, true_incidence
-from hfcore.simulated.designs import choose_design
-from hfcore.simulated.places import simulate_place
-from hfcore.simulated.programme import naive_difference
-from hfcore.simulated.simulation import (
+from hfdemo.closure_process import close_freely, describe_closures, latent_stays, true_incidence
+from hfdemo.designs import choose_design
+from hfdemo.household_process import (
     CAUSES,
     Process,
     absences,
@@ -21,6 +19,8 @@ from hfcore.simulated.simulation import (
     select_groups,
     stream,
 )
+from hfdemo.municipality_process import simulate_place
+from hfdemo.programme import naive_difference
 
 STARTS = np.repeat(np.array(["2019-03-05", "2019-07-20"], "datetime64[D]"), 150)
 FIRST, LAST = 2017 * 12 + 2, 2021 * 12 + 6

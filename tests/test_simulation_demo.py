@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from benchmark_tables import committed_page, committed_table, load_benchmark
 
-from hfcore.metrics.changes import WINDOWS
+from hfcore.metrics.difference_in_differences import WINDOWS
 from hfcore.metrics.support import PANEL_MONTHS, support_effect
-from hfcore.simulated.simulation import month_of
+from hfdemo.household_process import month_of
 from tests.support_cases import study
 
 

@@ -15,11 +15,11 @@ import pytest
 from small_study import CODES, NAME, write_data
 
 from hfcore import store
-from hfcore.disclosure import protect
-from hfcore.pages import dictionary, rendering, site
-from hfcore.pages.glossary_links import link_words
-from hfcore.pages.site import State
 from hfcore.results import build_results
+from hfpublish import codebook, html_pages, site
+from hfpublish.disclosure import protect
+from hfpublish.glossary_links import link_words
+from hfpublish.site import State
 
 BOTH = frozenset({"sv", "en"})
 MADE = date(2026, 11, 23)
@@ -142,22 +142,22 @@ def test_many_municipalities_become_a_table(tmp_path, study):
 
 
 def test_every_text_stands_in_both_languages():
-    swedish, english = (rendering.texts(language) for language in ("sv", "en"))
+    swedish, english = (html_pages.texts(language) for language in ("sv", "en"))
     assert swedish.keys() == english.keys()
-    assert [each["id"] for each in rendering.glossary("sv")] == [
-        each["id"] for each in rendering.glossary("en")
+    assert [each["id"] for each in html_pages.glossary("sv")] == [
+        each["id"] for each in html_pages.glossary("en")
     ]
-    assert all(each["meaning"] for each in rendering.glossary("sv") + rendering.glossary("en"))
+    assert all(each["meaning"] for each in html_pages.glossary("sv") + html_pages.glossary("en"))
 
 
 def test_nothing_on_a_page_comes_from_elsewhere():
-    for path in Path(rendering.TEMPLATES).iterdir():
+    for path in Path(html_pages.TEMPLATES).iterdir():
         text = path.read_text(encoding="utf-8")
         own = text.replace("<script>{{ script | safe }}</script>", "")
         assert not re.search(r"https?:|//[a-z]|@import|url\(|<script", own), path.name
 
 
-ROOT = Path(rendering.__file__).parents[2]
+ROOT = Path(html_pages.__file__).parents[2]
 
 
 def test_the_glossary_of_the_pages_is_that_of_the_project():
@@ -169,7 +169,7 @@ def test_the_glossary_of_the_pages_is_that_of_the_project():
             re.MULTILINE,
         )
     }
-    swedish, english = (rendering.glossary(language) for language in ("sv", "en"))
+    swedish, english = (html_pages.glossary(language) for language in ("sv", "en"))
     assert len(swedish) > 15
     for sv, en in zip(swedish, english, strict=True):
         assert (sv["word"], en["word"], en["meaning"], sv["meaning"]) == kept[sv["id"]], sv["id"]
@@ -177,7 +177,7 @@ def test_the_glossary_of_the_pages_is_that_of_the_project():
 
 def test_every_word_finds_itself():
     for language in ("sv", "en"):
-        for each in rendering.glossary(language):
+        for each in html_pages.glossary(language):
             assert re.search(each["match"], each["word"], re.IGNORECASE), each["word"]
 
 
@@ -186,7 +186,7 @@ def test_a_word_leads_to_its_meaning_once_and_only_from_running_text():
         "<h2>Avslut</h2><figure><img alt='avslut'></figure><p>Tre <em>avslut</em> och "
         "<a href='x'>avslut</a>, planeringen, avslutet.</p><table><caption>Plan</caption></table>"
     )
-    linked = link_words(body, rendering.glossary("sv"), "../../index.html")
+    linked = link_words(body, html_pages.glossary("sv"), "../../index.html")
     assert linked == body.replace(
         "<em>avslut</em>", '<em><a class="word" href="../../index.html#closure">avslut</a></em>'
     ).replace("planeringen", '<a class="word" href="../../index.html#plan">planeringen</a>')
@@ -204,18 +204,18 @@ def test_the_columns_are_explained_in_both_languages(tmp_path, study):
     front(tmp_path, study, states())
     for place in ("", "en"):
         page = (tmp_path / "site" / place / "columns.html").read_text("utf-8")
-        for column in dictionary.column_types():
+        for column in codebook.column_types():
             assert f"<code>{column}</code>" in page
-        assert f"ersion {dictionary.VERSION} " in page
-    assert list(dictionary.column_types()) == list(rendering.columns("sv"))
+        assert f"ersion {codebook.VERSION} " in page
+    assert list(codebook.column_types()) == list(html_pages.columns("sv"))
 
 
 def test_every_method_of_the_methods_page_is_explained():
     kept = re.findall(r"^\| `(\w+)` \|", (ROOT / "METHODS.md").read_text("utf-8"), re.MULTILINE)
     assert len(kept) >= 12
     for language in ("sv", "en"):
-        assert set(kept) <= set(rendering.methods(language))
-        assert all(len(each) > 10 for each in rendering.methods(language).values())
+        assert set(kept) <= set(html_pages.methods(language))
+        assert all(len(each) > 10 for each in html_pages.methods(language).values())
 
 
 def test_other_programs_read_the_figures_back(tmp_path, study):
@@ -225,9 +225,7 @@ def test_other_programs_read_the_figures_back(tmp_path, study):
     plain = pd.read_csv(path, dtype={"municipality": "str"})
     assert set(plain["municipality"]) == set(CODES)
     assert plain["estimate"].tolist() == rows["estimate"].tolist()
-    exact = pd.read_csv(
-        path, dtype=dictionary.column_types(), keep_default_na=False, na_values=[""]
-    )
+    exact = pd.read_csv(path, dtype=codebook.column_types(), keep_default_na=False, na_values=[""])
     texts = exact.select_dtypes("str").columns
     again = exact.assign(**{name: exact[name].fillna("") for name in texts})
     pd.testing.assert_frame_equal(again, rows)

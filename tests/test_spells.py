@@ -10,7 +10,7 @@ import pytest
 from reference_cohort import REFERENCE, STUDY, read_reference, reference_cohort, small_cohort
 
 from hfcore.errors import MetricInputError
-from hfcore.metrics import spells, trajectories
+from hfcore.metrics import support_spells, time_to_closure
 from hfcore.metrics.paid_months import first_gap, first_return, paid_months
 
 R = read_reference("spells.json")
@@ -18,11 +18,11 @@ COHORT = reference_cohort()
 PAYMENTS = pd.read_csv(REFERENCE / "payments.csv", parse_dates=["month"])
 VARIANTS = {"gap_1": "1", "default": "2", "gap_3": "3"}
 METRICS = {
-    "exit_from_support": spells.exit_from_support,
-    "reactivation": spells.reactivation,
-    "closures_against_payments": spells.closures_against_payments,
-    "exit_difference": spells.exit_difference,
-    "gap_headlines": spells.gap_headlines,
+    "exit_from_support": support_spells.exit_from_support,
+    "reactivation": support_spells.reactivation,
+    "closures_against_payments": support_spells.closures_against_payments,
+    "exit_difference": support_spells.exit_difference,
+    "gap_headlines": support_spells.gap_headlines,
 }
 
 
@@ -92,7 +92,7 @@ def test_gaps_and_returns_by_hand():
 
 def test_exit_by_hand():
     rows = pick(
-        spells.exit_from_support(HAND, HAND_PAYMENTS, STUDY),
+        support_spells.exit_from_support(HAND, HAND_PAYMENTS, STUDY),
         group="participant",
         variant="default",
     ).set_index("month")
@@ -103,7 +103,7 @@ def test_exit_by_hand():
 
 
 def test_return_by_hand():
-    rows = spells.reactivation(HAND, HAND_PAYMENTS, STUDY)
+    rows = support_spells.reactivation(HAND, HAND_PAYMENTS, STUDY)
     found = pick(rows, group="participant", variant="default", subgroup="").set_index("month")
     assert found["estimate"].tolist() == [1, 1, 1, 1]
     assert found["n"].tolist() == [1] * 4
@@ -124,7 +124,7 @@ def test_back_since_start_by_hand():
         ]
     )
     payments = paid_in([[*range(4), 8], range(44), range(44), range(10)])
-    rows = pick(spells.reactivation(cohort, payments, STUDY), subgroup="since=start")
+    rows = pick(support_spells.reactivation(cohort, payments, STUDY), subgroup="since=start")
     rows = rows.set_index("month")
     assert rows["estimate"].loc[[7, 8, 24]].tolist() == pytest.approx([0, 1 / 4, 1 / 4])
     # All four are followed and not back until one is lost after month 6 and one back in month 8.
@@ -134,7 +134,7 @@ def test_back_since_start_by_hand():
 
 def test_back_is_a_part_of_those_closed_so():
     back = pick(results_of("reactivation"), subgroup="since=start")
-    curves = trajectories.cumulative_incidence(COHORT, STUDY)
+    curves = time_to_closure.cumulative_incidence(COHORT, STUDY)
     closed = pick(curves, group="participant", cause="self_sufficiency")
     assert back["estimate"].max() > 0
     assert (closed["estimate"].to_numpy() >= back["estimate"].to_numpy()).all()
@@ -166,7 +166,7 @@ def test_closures_against_payments_by_hand():
         ]
     )
     payments = paid_in([[5, 7], [5], [], [], [41], [42]])
-    rows = spells.closures_against_payments(cohort, payments, STUDY)
+    rows = support_spells.closures_against_payments(cohort, payments, STUDY)
     assert rows.set_index("subgroup")["estimate"].to_dict() == {
         "payments=closed": 4,
         "payments=still_paid": 1,
@@ -296,4 +296,4 @@ def test_a_longer_gap_never_means_more_exits():
 
 def test_a_missing_column_is_named():
     with pytest.raises(MetricInputError, match="payments lacks the column amount_sek"):
-        spells.exit_from_support(COHORT, PAYMENTS.drop(columns="amount_sek"), STUDY)
+        support_spells.exit_from_support(COHORT, PAYMENTS.drop(columns="amount_sek"), STUDY)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from reference_cohort import REFERENCE, read_reference
 
 from hfcore.errors import MetricInputError
-from hfcore.statistics import event_times
-from hfcore.statistics.states import occupation
+from hfcore.estimators import competing_risks
+from hfcore.estimators.multistate import occupation
 
 OPEN, AWAY, BACK, GONE = range(4)
 R = read_reference("states.json")
@@ -88,10 +88,10 @@ def test_shares_add_up_to_one_and_lie_within(sample):
 def test_leaving_is_the_cumulative_incidence(sample):
     left, kind, _, end = (np.array(each) for each in zip(*sample, strict=True))
     cause = np.where(left <= end, np.where(kind == AWAY, 1, 2), 0)
-    counts = event_times.count_events(np.minimum(left, end), cause, 2)
+    counts = competing_risks.count_events(np.minimum(left, end), cause, 2)
     share, error = (
-        event_times.at_times(counts, each, np.arange(25))
-        for each in event_times.aalen_johansen(counts)
+        competing_risks.at_times(counts, each, np.arange(25))
+        for each in competing_risks.aalen_johansen(counts)
     )
     found = occupation(drawn(sample), 4)
     assert np.allclose(found.share[:, AWAY] + found.share[:, BACK], share[:, 0])

@@ -8,8 +8,8 @@ import pytest
 from reference_cohort import STUDY, build_study, read_reference, reference_cohort, small_cohort
 
 from hfcore.errors import MetricInputError
+from hfcore.estimators import intervals
 from hfcore.metrics import subgroups
-from hfcore.statistics import intervals
 
 R = read_reference("cohort.json")
 COHORT = reference_cohort()

@@ -9,8 +9,8 @@ import openpyxl
 import pytest
 from raw_study import HOUSEHOLDS, PERSONS, write_lines
 
-from hfcore.data_in import suggest
-from hfcore.data_in.suggest import suggest_source
+from hfcore.clean import draft_mapping
+from hfcore.clean.draft_mapping import suggest_source
 from hfcore.errors import RawDataError
 from hfcore.schema import TABLES
 
@@ -157,5 +157,5 @@ def test_a_column_of_municipalities_is_pointed_out_and_a_large_file_is_looked_in
     write_lines(tmp_path / "riket.csv", ["Nr;Kommunkod;Akt;Avser;Belopp", *rows])
     whole = suggest_source(tmp_path / "riket.csv")
     assert '\n# municipality = "Kommunkod"  # CHECK' in whole.text
-    monkeypatch.setattr(suggest, "BYTES_LOOKED_AT", 1_500)
+    monkeypatch.setattr(draft_mapping, "BYTES_LOOKED_AT", 1_500)
     assert suggest_source(tmp_path / "riket.csv").headers == whole.headers

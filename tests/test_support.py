@@ -11,7 +11,12 @@ from scipy.stats import t
 
 from hfcore.cohort import support_panel
 from hfcore.errors import MetricInputError
-from hfcore.metrics.changes import change_by_start, gate, window_change, without_departed
+from hfcore.metrics.difference_in_differences import (
+    change_by_start,
+    gate,
+    window_change,
+    without_departed,
+)
 from hfcore.metrics.support import (
     detectable,
     detectable_difference,

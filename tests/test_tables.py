@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hfcore.pages.tables import show
+from hfcore.figures.result_table import show_table
 from hfcore.results import build_results
 
 
@@ -43,14 +43,14 @@ class Tags(HTMLParser):
 
 
 def test_columns_are_chosen_from_the_rows():
-    table = show(shares(), "Plans", "en")
+    table = show_table(shares(), "Plans", "en")
     assert table.cells.columns.tolist() == ["group", "month", "value", "95% interval", "n"]
     assert table.cells.iloc[0].tolist() == ["participants", "6", "57%", "48–66%", "119"]
     assert table.cells.iloc[3].tolist() == ["control group", "12", "too few", "", "9"]
 
 
 def test_html_has_caption_scopes_language_and_values():
-    tags = Tags(show(shares(), "Plans", "sv").to_html())
+    tags = Tags(show_table(shares(), "Plans", "sv").to_html())
     assert tags.all("table") == [{"class": "figures", "lang": "sv"}]
     assert len(tags.all("caption")) == 1
     scopes = [attributes["scope"] for attributes in tags.all("th")]
@@ -61,15 +61,18 @@ def test_html_has_caption_scopes_language_and_values():
 def test_the_same_rows_give_the_same_text_and_input_is_unchanged():
     rows = shares()
     before = rows.copy()
-    assert show(rows, "Plans", "sv").to_html() == show(rows.copy(), "Plans", "sv").to_html()
-    assert repr(show(rows, "Plans", "en")).splitlines()[0] == "Plans"
+    assert (
+        show_table(rows, "Plans", "sv").to_html()
+        == show_table(rows.copy(), "Plans", "sv").to_html()
+    )
+    assert repr(show_table(rows, "Plans", "en")).splitlines()[0] == "Plans"
     pd.testing.assert_frame_equal(rows, before)
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", 'a"b', "<b>x</b>"])
 def test_hostile_texts_are_only_text(name):
     frame = pd.DataFrame({"municipality": [name], "rows": [3]})
-    html = show(frame, name, "en").to_html()
+    html = show_table(frame, name, "en").to_html()
     assert "<script" not in html and "<b>" not in html
     assert [tag for tag, _ in Tags(html).found] == [
         "table",
@@ -86,7 +89,7 @@ def test_hostile_texts_are_only_text(name):
 
 
 def test_one_column_can_go_across():
-    table = show(shares(), "Plans", "en", across="group")
+    table = show_table(shares(), "Plans", "en", across="group")
     assert table.cells.columns.tolist() == ["month", "participants", "control group"]
     assert table.cells.iloc[0].tolist() == ["6", "57% (48–66%)", "39% (34–44%)"]
     assert table.cells.iloc[1]["control group"] == "too few"
@@ -98,7 +101,7 @@ def test_counts_are_not_repeated_as_n():
         metric="households",
         unit="count",
     )
-    table = show(rows, language="sv")
+    table = show_table(rows, language="sv")
     assert table.cells.columns.tolist() == ["mått", "värde"]
     assert table.cells.iloc[0].tolist() == ["Hushåll", "26"]
     assert table.caption == "Hushåll, deltagare."
@@ -114,7 +117,7 @@ def test_any_frame_can_be_shown():
             "is_ok": [True, False],
         }
     )
-    cells = show(frame, "Ingest", "sv").cells
+    cells = show_table(frame, "Ingest", "sv").cells
     assert cells["rader"].tolist() == ["1\u00a0200", "1\u00a0190"]
     assert cells["cost sek"].tolist() == ["1\u00a0000\u00a0000\u00a0kr", "–"]
     assert cells["on"].tolist() == ["31 december 2021", "–"]
@@ -122,7 +125,7 @@ def test_any_frame_can_be_shown():
 
 
 def test_no_rows_are_said_to_be_none():
-    assert show(shares().iloc[:0], "Plans", "en").caption == "Plans No figures to show."
+    assert show_table(shares().iloc[:0], "Plans", "en").caption == "Plans No figures to show."
 
 
 @pytest.mark.parametrize(
@@ -136,29 +139,29 @@ def test_no_rows_are_said_to_be_none():
 def test_the_smaller_count_is_named_by_what_it_counts(metric, group, heading):
     frame = pd.DataFrame({"estimate": [0.1, 0.2], "n": [121, 121], "n_events": [87, 28]})
     rows = build_results(frame.assign(month=[6, 12], group=group), metric=metric, unit="share")
-    assert list(show(rows, "c", "en").cells)[-1] == heading
+    assert list(show_table(rows, "c", "en").cells)[-1] == heading
 
 
 def test_a_column_may_stand_though_all_rows_share_it():
     frame = pd.DataFrame({"estimate": [0.1], "n": [121]})
     rows = build_results(frame, metric="plan_changed", unit="share").assign(municipality="Gävle")
-    assert next(iter(show(rows, "c", "en").cells)) == "measure"
-    named = show(rows, "c", "en", always="municipality").cells
+    assert next(iter(show_table(rows, "c", "en").cells)) == "measure"
+    named = show_table(rows, "c", "en", always="municipality").cells
     assert named.iloc[0, 0] == "Gävle"
-    crossed = show(rows, "c", "en", across="variant", always="municipality").cells
+    crossed = show_table(rows, "c", "en", across="variant", always="municipality").cells
     assert crossed.iloc[0, 0] == "Gävle"
 
 
 def test_small_p_values_are_said_to_be_small():
     frame = pd.DataFrame({"test": ["fisher", "boschloo"], "p_value": [0.04213, 1e-9]})
-    cells = show(frame, "c", "en").cells
+    cells = show_table(frame, "c", "en").cells
     assert cells["p-value"].tolist() == ["0.042", "<0.001"]
     assert cells.iloc[0, 0] == "Fisher's exact"
 
 
 def test_words_stand_at_the_left_in_notebooks_and_pages_need_not_be_told():
     rows = pd.DataFrame({"name": ["a"], "estimate": [1.5]})
-    shown = show(rows, "Caption", language="en")
+    shown = show_table(rows, "Caption", language="en")
     cells = re.findall(r"<t[hd](?: [^>]*)?>", shown._repr_html_())
     told = ['text-align: left"' in cell for cell in cells]
     assert told == ["number" not in cell for cell in cells] and any(told)

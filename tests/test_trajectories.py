@@ -15,27 +15,28 @@ from reference_cohort import (
     small_cohort,
 )
 
+from hfcore import metrics
 from hfcore.errors import MetricInputError, UsageError
-from hfcore.metrics import trajectories
+from hfcore.metrics import time_to_closure
 
 R = read_reference("cohort.json")
 COHORT = reference_cohort()
 MONTHS = list(range(25))
 FRAMES = {
-    "flow": lambda cohort: trajectories.flow(cohort, STUDY),
-    "support_duration": lambda cohort: trajectories.support_duration(cohort, STUDY),
-    "queue_wait": trajectories.queue_wait,
-    "participation_mean": trajectories.participation_mean,
-    "closure_share_naive": lambda cohort: trajectories.closure_share_naive(cohort, STUDY),
-    "closure_share_entered": lambda cohort: trajectories.closure_share_entered(cohort, STUDY),
-    "closure_time_naive": lambda cohort: trajectories.closure_time_naive(cohort, STUDY),
-    "closure_reason": lambda cohort: trajectories.closure_reason(cohort, STUDY),
-    "closures_per_quarter": lambda cohort: trajectories.closures_per_quarter(cohort, STUDY),
-    "support_time_at_closure": lambda cohort: trajectories.support_time_at_closure(cohort, STUDY),
-    "cumulative_incidence": lambda cohort: trajectories.cumulative_incidence(cohort, STUDY),
-    "restricted_time": lambda cohort: trajectories.restricted_time(cohort, STUDY),
-    "incidence_difference": lambda cohort: trajectories.incidence_difference(cohort, STUDY),
-    "definition_variants": lambda cohort: trajectories.definition_variants(cohort, STUDY),
+    "flow": lambda cohort: metrics.flow(cohort, STUDY),
+    "support_duration": lambda cohort: metrics.support_duration(cohort, STUDY),
+    "queue_wait": metrics.queue_wait,
+    "participation_mean": metrics.participation_mean,
+    "closure_share_naive": lambda cohort: metrics.closure_share_naive(cohort, STUDY),
+    "closure_share_entered": lambda cohort: metrics.closure_share_entered(cohort, STUDY),
+    "closure_time_naive": lambda cohort: metrics.closure_time_naive(cohort, STUDY),
+    "closure_reason": lambda cohort: metrics.closure_reason(cohort, STUDY),
+    "closures_per_quarter": lambda cohort: metrics.closures_per_quarter(cohort, STUDY),
+    "support_time_at_closure": lambda cohort: metrics.support_time_at_closure(cohort, STUDY),
+    "cumulative_incidence": lambda cohort: time_to_closure.cumulative_incidence(cohort, STUDY),
+    "restricted_time": lambda cohort: time_to_closure.restricted_time(cohort, STUDY),
+    "incidence_difference": lambda cohort: time_to_closure.incidence_difference(cohort, STUDY),
+    "definition_variants": lambda cohort: time_to_closure.definition_variants(cohort, STUDY),
 }
 
 
@@ -76,7 +77,7 @@ HAND = small_cohort(
 
 def test_cumulative_incidence_by_hand():
     rows = pick(
-        trajectories.cumulative_incidence(HAND, STUDY),
+        time_to_closure.cumulative_incidence(HAND, STUDY),
         metric="cumulative_incidence",
         cause="self_sufficiency",
     )
@@ -98,7 +99,7 @@ def test_cumulative_incidence_by_hand():
 
 
 def test_still_in_intervention_by_hand():
-    rows = pick(trajectories.cumulative_incidence(HAND, STUDY), metric="still_in_intervention")
+    rows = pick(time_to_closure.cumulative_incidence(HAND, STUDY), metric="still_in_intervention")
     found = rows.set_index("month")["estimate"].loc[[0, 1, 2, 5, 6]].tolist()
     assert found == pytest.approx([5 / 6, 5 / 6, 1 / 2, 1 / 2, 0])
     assert rows.set_index("month").loc[6, ["ci_low", "ci_high"]].isna().all()
@@ -107,7 +108,7 @@ def test_still_in_intervention_by_hand():
 def test_keys_add_up_over_who_is_counted():
     keyed = HAND.assign(record_key=[0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625])
     rows = pick(
-        trajectories.cumulative_incidence(keyed, STUDY),
+        time_to_closure.cumulative_incidence(keyed, STUDY),
         metric="cumulative_incidence",
         cause="self_sufficiency",
     ).set_index("month")
@@ -123,7 +124,7 @@ def test_keys_add_up_over_who_is_counted():
 
 
 def test_naive_shares_by_hand():
-    rows = trajectories.closure_share_naive(HAND, STUDY)
+    rows = metrics.closure_share_naive(HAND, STUDY)
     default = pick(rows, variant="default").set_index("cause")
     assert default["n"].eq(4).all()
     assert default["n_events"].tolist() == [3, 1, 0, 0, 0]
@@ -134,7 +135,7 @@ def test_naive_shares_by_hand():
 def test_restricted_time_is_withheld_below_ten_at_risk():
     def status(households):
         cohort = small_cohort([("participant", 6, None)] * households)
-        rows = trajectories.restricted_time(cohort, STUDY)
+        rows = time_to_closure.restricted_time(cohort, STUDY)
         row = pick(rows, metric="restricted_mean", month=6).iloc[0]
         return row["status"], row["estimate"], row["n_at_risk"]
 
@@ -150,7 +151,7 @@ def test_restricted_time_needs_a_tenth_at_risk():
         return small_cohort(early + [("participant", 6, None)] * n_long)
 
     status = [
-        pick(trajectories.restricted_time(cohort(n), STUDY), month=6)["status"].unique().tolist()
+        pick(time_to_closure.restricted_time(cohort(n), STUDY), month=6)["status"].unique().tolist()
         for n in (14, 15)
     ]
     assert status == [["too_few"], ["ok"]]
@@ -268,7 +269,7 @@ def test_restricted_times_agree_with_r(horizon):
 
 
 def test_where_nothing_varied_a_time_has_no_interval():
-    rows = trajectories.restricted_time(small_cohort([("participant", 30, None)] * 12), STUDY)
+    rows = time_to_closure.restricted_time(small_cohort([("participant", 30, None)] * 12), STUDY)
     assert rows["estimate"].notna().all()
     assert rows[["ci_low", "ci_high"]].isna().all(axis=None)
 
@@ -341,7 +342,7 @@ def test_causes_may_be_renamed_and_reordered():
     causes = dict(reversed(STUDY.definitions.causes.items()))
     other = build_study(causes=causes)
     first = results_of("cumulative_incidence")
-    again = trajectories.cumulative_incidence(COHORT, other)
+    again = time_to_closure.cumulative_incidence(COHORT, other)
     keys = ["metric", "group", "cause", "month"]
     pd.testing.assert_frame_equal(
         first.sort_values(keys, ignore_index=True), again.sort_values(keys, ignore_index=True)
@@ -349,11 +350,11 @@ def test_causes_may_be_renamed_and_reordered():
 
 
 def test_absent_causes_and_quarters_stand_as_zero():
-    rows = trajectories.closure_share_naive(HAND, STUDY)
+    rows = metrics.closure_share_naive(HAND, STUDY)
     assert pick(rows, cause="deceased", variant="default")["n_events"].item() == 0
-    reasons = trajectories.closure_reason(HAND, STUDY)
+    reasons = metrics.closure_reason(HAND, STUDY)
     assert len(reasons) == 11
-    quarters = trajectories.closures_per_quarter(HAND, STUDY)
+    quarters = metrics.closures_per_quarter(HAND, STUDY)
     assert pick(quarters, cause="")["subgroup"].tolist()[:2] == ["quarter=2018Q2", "quarter=2018Q3"]
     assert pick(quarters, cause="")["subgroup"].tolist()[-1] == "quarter=2021Q4"
     assert pick(quarters, cause="")["estimate"].sum() == 4
@@ -361,7 +362,7 @@ def test_absent_causes_and_quarters_stand_as_zero():
 
 def test_everybody_censored():
     cohort = small_cohort([("participant", 3, None)] * 3)
-    rows = trajectories.cumulative_incidence(cohort, STUDY)
+    rows = time_to_closure.cumulative_incidence(cohort, STUDY)
     known = pick(rows, metric="cumulative_incidence", status="ok")
     assert known["month"].max() == 3
     assert known["estimate"].eq(0).all()
@@ -372,7 +373,7 @@ def test_everybody_censored():
 
 def test_all_closed_at_once_is_known_for_ever():
     cohort = small_cohort([("participant", 3, "work")] * 4)
-    rows = trajectories.cumulative_incidence(cohort, STUDY)
+    rows = time_to_closure.cumulative_incidence(cohort, STUDY)
     rows = pick(rows, metric="cumulative_incidence", cause="self_sufficiency")
     assert rows["estimate"].tolist() == [0.0] * 3 + [1.0] * 22
     assert rows["status"].eq("ok").all()
@@ -380,10 +381,10 @@ def test_all_closed_at_once_is_known_for_ever():
 
 def test_controls_without_any_record_stand_as_not_available():
     cohort = pd.concat([HAND, small_cohort([("control", 8, None)] * 3)], ignore_index=True)
-    rows = pick(trajectories.cumulative_incidence(cohort, STUDY), group="control")
+    rows = pick(time_to_closure.cumulative_incidence(cohort, STUDY), group="control")
     assert len(rows) == 5 * 25
     assert rows["status"].eq("not_available").all()
-    difference = trajectories.incidence_difference(cohort, STUDY)
+    difference = time_to_closure.incidence_difference(cohort, STUDY)
     assert difference["status"].eq("not_available").all()
     assert difference["estimate"].isna().all()
 
@@ -401,7 +402,7 @@ def test_flow_parts_add_up():
     controls = small_cohort([("control", 8, None)] * 2)
     lost = controls.tail(1).assign(observed_months=pd.NA).astype({"observed_months": "Int64"})
     cohort = pd.concat([HAND, queue, odd, controls.head(1), lost], ignore_index=True)
-    rows = trajectories.flow(cohort, STUDY).set_index(["group", "subgroup"])["n"]
+    rows = metrics.flow(cohort, STUDY).set_index(["group", "subgroup"])["n"]
     found = {
         step: rows["participant", f"step={step}"]
         for step in (
@@ -436,7 +437,7 @@ def test_household_counts_by_hand():
             "record_key": [0.5, 0.25, 0.125, 0.5, 0.0625, 0.7],
         }
     )
-    rows = trajectories.household_counts(HAND, persons)
+    rows = metrics.household_counts(HAND, persons)
     found = pick(rows, group="participant").set_index("metric")
     assert found["estimate"].to_dict() == {"households": 6, "women": 1, "men": 1, "children": 2}
     assert found.loc["children", "key_n"] == 0.1875
@@ -448,9 +449,9 @@ def test_household_counts_by_hand():
 
 def test_a_missing_column_is_named():
     with pytest.raises(MetricInputError, match="cohort lacks the column observed_months"):
-        trajectories.cumulative_incidence(COHORT.drop(columns="observed_months"), STUDY)
+        time_to_closure.cumulative_incidence(COHORT.drop(columns="observed_months"), STUDY)
 
 
 def test_an_undeclared_variant_is_refused():
     with pytest.raises(UsageError, match="declared are: default, published, strict"):
-        trajectories.cumulative_incidence(COHORT, STUDY, "lenient")
+        time_to_closure.cumulative_incidence(COHORT, STUDY, "lenient")

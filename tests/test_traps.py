@@ -24,10 +24,10 @@ from raw_study import (
     write_study,
 )
 
-from hfcore.data_in.ingest import ingest_study
-from hfcore.data_in.rules import rules
-from hfcore.metrics.quality import rules_met
+from hfcore.clean.rules import rules
+from hfcore.metrics.data_quality import rules_met
 from hfcore.store import processed_folder, read_ingest, read_table
+from hfrun.ingest import ingest_study
 
 CODE = "0180"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from hfcore.metrics import validation
+from hfcore.robustness import method_validation
 
 REFERENCE = json.loads(
     (Path(__file__).parent / "reference" / "validation.json").read_text(encoding="utf-8")
@@ -28,22 +28,22 @@ BALANCED = {
 
 @pytest.fixture(scope="module")
 def people():
-    return validation.training_programme()
+    return method_validation.training_programme()
 
 
 @pytest.fixture(scope="module")
 def effects(people):
-    return validation.programme_effect(people).set_index("method")
+    return method_validation.programme_effect(people).set_index("method")
 
 
 @pytest.fixture(scope="module")
 def patients():
-    return validation.transplants()
+    return method_validation.transplants()
 
 
 @pytest.fixture(scope="module")
 def endings(patients):
-    return validation.ending_incidence(patients)
+    return method_validation.ending_incidence(patients)
 
 
 def test_the_people(people):
@@ -73,7 +73,7 @@ def test_the_trial_is_that_of_r(effects):
     is_that_of(effects.loc["randomised trial"], REFERENCE["experiment"])
 
 
-@pytest.mark.parametrize("survey", validation.SURVEYS)
+@pytest.mark.parametrize("survey", method_validation.SURVEYS)
 @pytest.mark.parametrize(("method", "name"), SAME.items())
 def test_effects_are_those_of_r(effects, survey, method, name):
     is_that_of(effects.loc[f"{survey}: {method}"], REFERENCE[survey][name])
@@ -85,7 +85,7 @@ def test_the_formula_of_the_script_is_the_package_s():
     assert ours["df"] == pytest.approx(package["df"], rel=1e-9)
 
 
-@pytest.mark.parametrize("survey", validation.SURVEYS)
+@pytest.mark.parametrize("survey", method_validation.SURVEYS)
 @pytest.mark.parametrize(("method", "name"), BALANCED.items())
 def test_balanced_effects_are_those_of_another_search(effects, survey, method, name):
     # The search in R stops at gaps of up to 1e-7 standard deviations.
@@ -102,7 +102,7 @@ def test_the_published_effect_is_reproduced_and_the_naive_one_far_off(effects):
     }
     assert effects.loc["randomised trial", "agrees"]
     assert effects["agrees"].isna().sum() == len(effects) - 1
-    for survey in validation.SURVEYS:
+    for survey in method_validation.SURVEYS:
         assert effects.loc[f"{survey}: naive difference", "ci_high"] < 0
 
 
@@ -114,14 +114,14 @@ def test_naive_differences_are_the_published_ones(effects):
         assert found == pytest.approx(dollars, abs=0.5)
 
 
-@pytest.mark.parametrize("survey", validation.SURVEYS)
+@pytest.mark.parametrize("survey", method_validation.SURVEYS)
 def test_the_estimator_of_support_holds_the_trials_effect(effects, survey):
     row = effects.loc[f"{survey}: differences, adjusted"]
-    assert row["ci_low"] < validation.TRIAL_EFFECT_USD < row["ci_high"]
+    assert row["ci_low"] < method_validation.TRIAL_EFFECT_USD < row["ci_high"]
 
 
 def test_reforms_are_those_of_r_and_of_the_textbook():
-    found = validation.reform_effects().set_index("case")
+    found = method_validation.reform_effects().set_index("case")
     assert found["agrees"].all()
     assert found["benchmark"].tolist() == [0.191, -0.182]
     assert found["n"].tolist() == [5626, 176]
@@ -131,7 +131,7 @@ def test_reforms_are_those_of_r_and_of_the_textbook():
 
 def test_incidence_is_that_of_cmprsk_with_the_interval_of_its_error(endings):
     months = REFERENCE["months"]
-    for code, name in validation.ENDINGS.items():
+    for code, name in method_validation.ENDINGS.items():
         rows = endings[endings["case"].str.startswith(name)]
         shares = REFERENCE["incidence"]["all"][str(code)]
         errors = REFERENCE["incidence_error"][str(code)]
@@ -151,20 +151,20 @@ def interval(share, error):
 
 def test_order_of_rows_does_not_matter_and_input_is_kept(people, patients, effects, endings):
     before = people.copy(deep=True)
-    again = validation.programme_effect(people.sample(frac=1, random_state=1))
+    again = method_validation.programme_effect(people.sample(frac=1, random_state=1))
     pd.testing.assert_frame_equal(people, before)
     pd.testing.assert_frame_equal(again.set_index("method"), effects, rtol=1e-6)
-    turned = validation.ending_incidence(patients.iloc[::-1])
+    turned = method_validation.ending_incidence(patients.iloc[::-1])
     pd.testing.assert_frame_equal(turned, endings)
 
 
 def test_what_is_not_reproduced_says_so(people, patients):
     richer = people.assign(re78=people["re78"] + people["is_treated"] * 2.0)
-    found = validation.programme_effect(richer).set_index("method")["agrees"]
+    found = method_validation.programme_effect(richer).set_index("method")["agrees"]
     assert not found["randomised trial"]
-    fewer = validation.ending_incidence(patients.iloc[1:])
+    fewer = method_validation.ending_incidence(patients.iloc[1:])
     assert not fewer["agrees"].any()
-    assert validation.validation_results(fewer)["estimate"].eq(0).all()
+    assert method_validation.validation_results(fewer)["estimate"].eq(0).all()
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_is_not_reproduced_says_so(people, patients):
 def test_half_of_the_printed_dollar_is_the_edge(people, extra, agrees):
     # The trial's own difference is 1794.34.
     moved = people.assign(re78=people["re78"] + people["is_treated"] * extra)
-    found = validation.programme_effect(moved).set_index("method")["agrees"]
+    found = method_validation.programme_effect(moved).set_index("method")["agrees"]
     assert found["randomised trial"] == agrees
 
 
@@ -181,14 +181,14 @@ def test_distance_from_benchmark():
     rows = pd.DataFrame(
         {"estimate": [3.0, 3.0, 3.0], "ci_low": [1.0, 2.0, 2.5], "ci_high": 4.0, "benchmark": 2.0}
     )
-    found = validation.distance_from_benchmark(rows)
+    found = method_validation.distance_from_benchmark(rows)
     assert found["difference"].tolist() == [1.0, 1.0, 1.0]
     assert found["is_inside_interval"].tolist() == [True, True, False]
 
 
 def test_results_hold_what_must_be_the_same(effects, endings):
-    rows = pd.concat([effects.reset_index()[list(validation.COLUMNS)], endings])
-    results = validation.validation_results(rows)
+    rows = pd.concat([effects.reset_index()[list(method_validation.COLUMNS)], endings])
+    results = method_validation.validation_results(rows)
     assert len(results) == 9
     assert results["estimate"].eq(1).all()
     assert results["subgroup"].is_unique

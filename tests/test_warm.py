@@ -19,7 +19,7 @@ import test_sealed
 from conftest import OPTIONAL
 from small_study import write_notebook
 
-from hfcore.running import engine, kernels, provisioner, sealed, warm
+from hfrun import engine, fork_server, kernel_provisioner, kernels, sandbox
 
 LINUX = sys.platform.startswith("linux")
 pytestmark = pytest.mark.skipif(
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 )
 notebook, places = test_engine.notebook, test_sealed.places
 printed = test_engine.printed
-FORKED = "import os\nwarm = 'hfcore.running.warm' in open(f'/proc/{os.getppid()}/cmdline').read()\n"
+FORKED = "import os\nwarm = 'hfrun.fork_server' in open(f'/proc/{os.getppid()}/cmdline').read()\n"
 FOR_EVER = """
 import os, pathlib, time
 pathlib.Path({path!r}).write_text(f"{{os.getpid()}} {{os.getppid()}}")
@@ -185,10 +185,8 @@ def test_stop_all_ends_what_runs(heat, notebook, tmp_path):
 
 
 def test_sealed_kernels_are_forked_and_as_tight(heat, tmp_path, places):
-    reached = test_sealed.REACHED.replace("if LANDLOCK", f"if {sealed.landlock_version() > 0}")
-    alone = (
-        "print('hfcore.running.warm' in sys.modules, sorted(k for k in os.environ if 'KEY' in k))"
-    )
+    reached = test_sealed.REACHED.replace("if LANDLOCK", f"if {sandbox.landlock_version() > 0}")
+    alone = "print('hfrun.fork_server' in sys.modules, sorted(k for k in os.environ if 'KEY' in k))"
     cells = (test_sealed.TRY, reached, test_sealed.NORMAL, alone)
     done, output = test_sealed.run(tmp_path, places, *cells)
     assert done.error == ""
@@ -210,7 +208,7 @@ def run_apart(tmp_path, code):
     write_notebook(tmp_path / "n.ipynb", for_ever(path), parameters="code = ''")
     program = f"""
 from pathlib import Path
-from hfcore.running import engine
+from hfrun import engine
 folder = Path({str(tmp_path)!r})
 with engine.warm_kernels():
     {code}
@@ -256,8 +254,8 @@ def test_cold_is_what_it_is_told_to_be(notebook, monkeypatch):
 def test_without_an_answer_kernels_are_started(notebook, monkeypatch, program):
     monkeypatch.delenv("HFCORE_COLD", raising=False)
     monkeypatch.setattr(kernels, "_warmth", None)
-    monkeypatch.setattr(provisioner, "PATIENCE_SECONDS", 1)
-    monkeypatch.setattr(provisioner, "PROGRAM", ["-c", program])
+    monkeypatch.setattr(kernel_provisioner, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(kernel_provisioner, "PROGRAM", ["-c", program])
     with kernels.warm_kernels():
         for _ in range(2):
             done, output = notebook(FORKED + "print(warm)")
@@ -268,12 +266,12 @@ def test_threads_forbid_forking():
     """A line that comes when the process has a second thread is closed without a kernel."""
     program = """
 import json, os, socket, threading
-from hfcore.running import warm
+from hfrun import fork_server
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 ours, theirs = socket.socketpair()
 ours.sendall(b"{}\\n")
 kernels = {}
-print(warm._fork(theirs, kernels), kernels, ours.recv(10))
+print(fork_server._fork(theirs, kernels), kernels, ours.recv(10))
 os._exit(0)
 """
     done = subprocess.run(
@@ -283,7 +281,7 @@ os._exit(0)
 
 
 def test_every_module_imported_ahead_exists():
-    assert [name for name in warm.IMPORTED if importlib.util.find_spec(name) is None] == []
+    assert [name for name in fork_server.IMPORTED if importlib.util.find_spec(name) is None] == []
 
 
 def test_importing_ahead_opens_no_data_and_leaves_the_backend_alone(tmp_path):
@@ -291,13 +289,13 @@ def test_importing_ahead_opens_no_data_and_leaves_the_backend_alone(tmp_path):
 import json, sys
 opened = []
 sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
-from hfcore.running import warm
-warm.import_all()
+from hfrun import fork_server
+fork_server.import_all()
 late = [name for name in ("matplotlib_inline.backend_inline", "papermill") if name in sys.modules]
 print(json.dumps([late, [path for path in opened if path.startswith(sys.argv[1])]]))
 """
     (tmp_path / "raw").mkdir()
-    environment = os.environ | provisioner.ENVIRONMENT | {"HFCORE_DATA": str(tmp_path)}
+    environment = os.environ | kernel_provisioner.ENVIRONMENT | {"HFCORE_DATA": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
         capture_output=True,

@@ -11,8 +11,8 @@ import pytest
 
 import hfcore
 from hfcore.errors import UsageError
-from hfcore.pages import rendering, wording
-from hfcore.pages.formats import (
+from hfcore.figures.result_table import caption_of_rows
+from hfcore.i18n.formats import (
     day,
     label,
     money,
@@ -24,9 +24,11 @@ from hfcore.pages.formats import (
     span,
     subgroup_label,
 )
-from hfcore.pages.texts import LANGUAGES, all_texts, has_text, text
+from hfcore.i18n.texts import LANGUAGES, all_texts, has_text, text
 from hfcore.results import METRICS, STATUSES, build_results
 from hfcore.study import DEFAULT_CAUSES, Municipality, Study
+from hfpublish import html_pages, report_sentences
+from hfpublish.sentences import all_sentences
 
 NB = "\u00a0"
 PLACE = Municipality(
@@ -74,7 +76,7 @@ def detectable(value):
 
 
 def headline(language, *parts, **options):
-    return wording.headline(rows(*parts), STUDY, "1293", language, **options)
+    return report_sentences.headline(rows(*parts), STUDY, "1293", language, **options)
 
 
 @pytest.mark.parametrize(
@@ -207,8 +209,8 @@ def test_the_second_year_of_a_lottery_may_be_told_as_its_doing():
 @pytest.mark.parametrize(("language", "end"), [("sv", "spann"), ("en", "range")])
 def test_a_second_year_that_is_shown_comes_with_its_warning(language, end):
     first, later = effect(-2400.0, -600.0), effect(-2400.0, -600.0, window="window=13-24")
-    plain = wording.limits(rows(participants(120), first), STUDY, language)
-    told = wording.limits(rows(participants(120), first, later), STUDY, language)
+    plain = report_sentences.limits(rows(participants(120), first), STUDY, language)
+    told = report_sentences.limits(rows(participants(120), first, later), STUDY, language)
     added = [each for each in told if each not in plain]
     assert len(added) == 1 and end in added[0]
 
@@ -232,11 +234,11 @@ def still(share, month=12):
 
 def test_families_are_told_of_a_hundred():
     frame = rows(incidence(0.25, 0.18, 0.33), still(0.5))
-    assert wording.trajectory_sentence(frame, STUDY, "1293", "sv") == (
+    assert report_sentences.trajectory_sentence(frame, STUDY, "1293", "sv") == (
         "Av 100 familjer som började i Hela Familjen i Hässleholm hade omkring 25 (mellan 18 och "
         "33) lämnat för egen försörjning efter 12 månader. Omkring 50 deltog fortfarande."
     )
-    assert wording.trajectory_sentence(frame, STUDY, "1293", "en") == (
+    assert report_sentences.trajectory_sentence(frame, STUDY, "1293", "en") == (
         "Of 100 families who started The Whole Family in Hässleholm, about 25 (between 18 and 33) "
         "had left for self-sufficiency after 12 months. About 50 were still taking part."
     )
@@ -244,7 +246,7 @@ def test_families_are_told_of_a_hundred():
 
 def test_a_hidden_curve_is_said_to_be_hidden():
     frame = rows(incidence(np.nan, np.nan, np.nan))
-    said = wording.trajectory_sentence(frame, STUDY, "1293", "en")
+    said = report_sentences.trajectory_sentence(frame, STUDY, "1293", "en")
     assert said == (
         "How many families in Hässleholm left for self-sufficiency cannot be shown: there are too "
         "few of them."
@@ -255,7 +257,7 @@ def test_a_subgroup_never_stands_for_the_whole_group():
     hidden = incidence(np.nan, np.nan, np.nan)
     women = incidence(0.4, 0.3, 0.5)
     women[2]["subgroup"] = "applicant_sex=woman"
-    said = wording.trajectory_sentence(rows(hidden, women), STUDY, "1293", "en")
+    said = report_sentences.trajectory_sentence(rows(hidden, women), STUDY, "1293", "en")
     assert said.endswith("there are too few of them.")
 
 
@@ -280,16 +282,16 @@ def plan_difference(low, high):
 )
 def test_plans_of_both_groups(low, high, language, end):
     parts = (plan("participant", 0.57), plan("control", 0.39), plan_difference(low, high))
-    said = wording.planning_sentence(rows(*parts), STUDY, language)
+    said = report_sentences.planning_sentence(rows(*parts), STUDY, language)
     assert "57" in said and "39" in said and said.endswith(end)
 
 
 def test_plans_without_a_control_group_and_without_anything():
-    alone = wording.planning_sentence(rows(plan("participant", 0.57)), STUDY, "en")
+    alone = report_sentences.planning_sentence(rows(plan("participant", 0.57)), STUDY, "en")
     assert alone.endswith("The control group is too small or absent.")
-    hidden = wording.planning_sentence(rows(plan("participant", np.nan)), STUDY, "en")
+    hidden = report_sentences.planning_sentence(rows(plan("participant", np.nan)), STUDY, "en")
     assert hidden == "How plans changed cannot be shown: there are too few adults."
-    assert wording.planning_sentence(rows(grade(3)), STUDY, "sv").startswith("Det saknas")
+    assert report_sentences.planning_sentence(rows(grade(3)), STUDY, "sv").startswith("Det saknas")
 
 
 def later(low, high, group="participant", points="6-18"):
@@ -312,11 +314,13 @@ def later(low, high, group="participant", points="6-18"):
 )
 def test_the_same_adults_later(low, high, language, words):
     shorter = later(0.0, 0.5, points="6-12")
-    said = wording.later_sentence(rows(shorter, later(low, high)), language)
+    said = report_sentences.later_sentence(rows(shorter, later(low, high)), language)
     assert words in said
-    both = wording.later_sentence(rows(later(low, high), later(0.1, 0.17, "control")), language)
+    both = report_sentences.later_sentence(
+        rows(later(low, high), later(0.1, 0.17, "control")), language
+    )
     assert both.startswith(said) and "10" in both and "17" in both
-    assert wording.later_sentence(rows(grade(3)), language) == ""
+    assert report_sentences.later_sentence(rows(grade(3)), language) == ""
 
 
 def naive(share):
@@ -325,15 +329,17 @@ def naive(share):
 
 
 def test_the_old_share_beside_the_fair_one_says_which_is_larger():
-    larger = wording.naive_sentences(rows(naive(0.32), incidence(0.25, 0.2, 0.3)), "en")
+    larger = report_sentences.naive_sentences(rows(naive(0.32), incidence(0.25, 0.2, 0.3)), "en")
     assert larger == [
         "The earlier reports counted closed families only: of those, 32% left for "
         "self-sufficiency. Of all who started it is 25% after 12 months. Looking at closed "
         "families alone shows a larger share, because families still taking part are not counted."
     ]
-    smaller = wording.naive_sentences(rows(naive(0.2), incidence(0.25, 0.2, 0.3)), "en")[0]
+    smaller = report_sentences.naive_sentences(rows(naive(0.2), incidence(0.25, 0.2, 0.3)), "en")[0]
     assert "larger share" not in smaller and "20%" in smaller and "25%" in smaller
-    assert wording.naive_sentences(rows(naive(np.nan), incidence(0.25, 0.2, 0.3)), "sv") == []
+    assert (
+        report_sentences.naive_sentences(rows(naive(np.nan), incidence(0.25, 0.2, 0.3)), "sv") == []
+    )
 
 
 def test_the_old_time_and_the_old_support():
@@ -344,7 +350,7 @@ def test_the_old_time_and_the_old_support():
         {"group": "difference", "subgroup": "window=1-24", "estimate": -1300.0},
     )
     fair = effect(-1900, -500, window="window=1-24")
-    said = wording.naive_sentences(rows(time, plain, fair), "sv")
+    said = report_sentences.naive_sentences(rows(time, plain, fair), "sv")
     assert said[0].startswith("Medeltiden till avslut var 10,5 månader bland de avslutade.")
     assert "ger 1\u00a0300 kronor mindre per månad" in said[1]
     ends = "mellan 1\u00a0900 kronor mindre och 500 kronor mindre"
@@ -371,14 +377,14 @@ def test_the_old_time_and_the_old_support():
 def test_all_municipalities_together_are_told_as_a_range(language, sentence):
     metric, unit, columns = effect(-3700.0, 100.0)
     together = rows((metric, unit, columns | {"variant": "pooled"}))
-    assert wording.pooled_sentence(together, language) == sentence
+    assert report_sentences.pooled_sentence(together, language) == sentence
 
 
 @pytest.mark.parametrize("status", ["too_few", "not_available"])
 def test_a_pooled_range_from_too_few_is_not_told(status):
     metric, unit, columns = effect(-3700.0, 100.0, status)
     together = rows((metric, unit, columns | {"variant": "pooled"}), effect(-900.0, -100.0))
-    assert wording.pooled_sentence(together, "sv") == ""
+    assert report_sentences.pooled_sentence(together, "sv") == ""
 
 
 def part_of(low, high, in_window, status="ok"):
@@ -396,58 +402,60 @@ def part_of(low, high, in_window, status="ok"):
 )
 def test_how_sure_and_why(in_window, base):
     sure = rows(part_of(-3100, -900, in_window), participants(95), grade(3))
-    said = wording.certainty_sentence(sure, STUDY, "en")
+    said = report_sentences.certainty_sentence(sure, STUDY, "en")
     assert said.startswith(f"The answer rests on {base}")
     assert "strength 3 on a scale from 1 (weakest) to 5: the groups were shown to be alike" in said
     ungraded = rows(part_of(-3100, -900, in_window), participants(95))
-    assert "scale" not in wording.certainty_sentence(ungraded, STUDY, "en")
+    assert "scale" not in report_sentences.certainty_sentence(ungraded, STUDY, "en")
 
 
 def test_why_there_is_no_answer_yet():
     few = rows(effect(-3100, 900, "too_few"), participants(28))
-    assert wording.certainty_sentence(few, STUDY, "sv") == (
+    assert report_sentences.certainty_sentence(few, STUDY, "sv") == (
         "Det beror på antalet: 28 hushåll deltog, och ett svar kräver minst 30 som har följts ett "
         f"helt år både före och efter starten. Siffrorna hittills rymmer allt från 3{NB}100 kronor "
         "mindre till 900 kronor mer per månad."
     )
     hidden = rows(effect(np.nan, np.nan, "too_few"), participants(28))
-    assert wording.certainty_sentence(hidden, STUDY, "en").endswith(
+    assert report_sentences.certainty_sentence(hidden, STUDY, "en").endswith(
         "both before and after the start."
     )
-    assert "too small to show" in wording.certainty_sentence(rows(grade(3)), STUDY, "en")
+    assert "too small to show" in report_sentences.certainty_sentence(rows(grade(3)), STUDY, "en")
 
 
 def test_where_there_is_nothing_to_compare_number_is_not_the_reason():
     gone = rows(effect(np.nan, np.nan, "not_available"), participants(28))
-    assert wording.certainty_sentence(gone, STUDY, "sv") == "28 hushåll deltog."
+    assert report_sentences.certainty_sentence(gone, STUDY, "sv") == "28 hushåll deltog."
     alone = rows(participants(28))
-    assert wording.certainty_sentence(alone, STUDY, "en") == "28 households took part."
+    assert report_sentences.certainty_sentence(alone, STUDY, "en") == "28 households took part."
 
 
 def test_a_share_of_nought_is_not_told_as_certain():
-    said = wording.trajectory_sentence(rows(incidence(0.0, 0.0, 0.11)), STUDY, "1293", "en")
+    said = report_sentences.trajectory_sentence(
+        rows(incidence(0.0, 0.0, 0.11)), STUDY, "1293", "en"
+    )
     assert "none or only a few (at most about 11) had left for self-sufficiency" in said
 
 
 @pytest.mark.parametrize(("n", "says_few"), [(49, True), (50, False)])
 def test_what_it_cannot_tell(n, says_few):
-    said = wording.limits(rows(participants(n)), STUDY, "sv")
+    said = report_sentences.limits(rows(participants(n)), STUDY, "sv")
     assert any("så få hushåll" in sentence for sentence in said) == says_few
     assert said[-1] == "Uppgifterna slutar 31 december 2021. Vad som hände därefter syns inte."
 
 
 def test_captions_come_from_the_rows():
     frame = rows(plan("participant", 0.57), plan("control", 0.39))
-    assert wording.caption(frame, "en") == (
+    assert caption_of_rows(frame, "en") == (
         "Share of adults with another plan, participants and control group."
     )
     curve = rows(incidence(0.25, 0.2, 0.3))
-    assert "uncertainty" in wording.caption(curve, "en")
-    assert "six or more" in wording.caption(curve.assign(protection="cell_key"), "en")
+    assert "uncertainty" in caption_of_rows(curve, "en")
+    assert "six or more" in caption_of_rows(curve.assign(protection="cell_key"), "en")
 
 
 def test_every_text_stands_in_both_languages_with_the_same_braces():
-    for section, keys in all_texts().items():
+    for section, keys in [*all_texts().items(), *all_sentences().items()]:
         for key, words in keys.items():
             assert set(words) == set(LANGUAGES), f"{section}.{key}"
             fields = [{part[1] for part in Formatter().parse(words[each])} for each in LANGUAGES]
@@ -497,7 +505,7 @@ def test_the_glossary_has_one_anchor_a_term_and_those_that_pages_explain():
     glossary = (Path(hfcore.__file__).parent.parent / "GLOSSARY.md").read_text(encoding="utf-8")
     anchors = re.findall(r'<a id="([a-z-]+)"></a>', glossary)
     assert len(anchors) == len(set(anchors)) > 30
-    assert {each["id"] for each in rendering.glossary("sv")} <= set(anchors)
+    assert {each["id"] for each in html_pages.glossary("sv")} <= set(anchors)
     lines = [line for line in glossary.splitlines() if "<a id" in line]
     assert all(line.count(" · ") == 1 and line.count("|") == 4 for line in lines)
 
@@ -508,7 +516,7 @@ def test_the_fair_mean_time_is_that_of_the_longest_period_shown(language, within
         {"month": [6, 12, 24, 36], "estimate": [5.1, 8.3, 11.7, np.nan], "group": "participant"}
     )
     rows = build_results(rows, metric="restricted_mean", unit="months")
-    (sentence,) = wording.fair_times(rows, language)
+    (sentence,) = report_sentences.fair_times(rows, language)
     assert within in sentence
     assert {"sv": "11,7 månader", "en": "11.7 months"}[language] in sentence
-    assert wording.fair_times(rows.assign(estimate=np.nan), language) == []
+    assert report_sentences.fair_times(rows.assign(estimate=np.nan), language) == []

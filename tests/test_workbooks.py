@@ -13,11 +13,11 @@ import pytest
 from open_document import cell, row, sheet, write_open_document
 from raw_study import STUDY, write_study
 
-from hfcore.data_in.ingest import ingest_study
-from hfcore.data_in.packages import RefusedFileError, look_into
-from hfcore.data_in.suggest import suggest_source
-from hfcore.data_in.workbooks import read_grid
+from hfcore.clean.archive_checks import RefusedFileError, look_into
+from hfcore.clean.draft_mapping import suggest_source
+from hfcore.clean.workbooks import read_grid
 from hfcore.store import processed_folder, read_table
+from hfrun.ingest import ingest_study
 
 REFERENCE = Path(__file__).parent / "reference"
 MEGABYTE = 1_000_000
@@ -113,8 +113,8 @@ def test_traps_of_an_open_document(plans, rule, rows, left, sheets):
 READ = """
 import resource, sys
 from pathlib import Path
-from hfcore.data_in.packages import RefusedFileError
-from hfcore.data_in.workbooks import read_grid
+from hfcore.clean.archive_checks import RefusedFileError
+from hfcore.clean.workbooks import read_grid
 try:
     read_grid(Path(sys.argv[1]), "Planering", ",")
 except RefusedFileError as error:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hfcore.estimators import intervals
+from hfcore.estimators.multistate import UNKNOWN, occupation
 from hfcore.metrics.contributions import count_rows, entered, has_stay
 from hfcore.metrics.paid_months import PaidMonths, any_paid, first_gap, first_return, paid_months
 from hfcore.results import build_results, require_columns
-from hfcore.statistics import intervals
-from hfcore.statistics.states import UNKNOWN, occupation
 from hfcore.study import Study
 
 _COHORT = ("month_closed", "cause")

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hfcore.estimators import intervals, proportions
+from hfcore.estimators.regression import adjusted_difference
 from hfcore.metrics.contributions import count_rows, share_rows
 from hfcore.schema import GROUPS
-from hfcore.statistics import intervals, proportions
-from hfcore.statistics.regression import adjusted_difference
 
 
 def shares_and_differences(

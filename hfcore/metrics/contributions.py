@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from hfcore.estimators import intervals
 from hfcore.results import require_columns
-from hfcore.statistics import intervals
 
 Cells = Mapping[str, Sequence]
 

@@ -11,11 +11,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from hfcore.estimators import intervals, proportions
 from hfcore.metrics.contributions import count_rows
 from hfcore.metrics.planning import adults_by_point, closer_to_work
 from hfcore.results import build_results, join_results
 from hfcore.schema import GROUPS
-from hfcore.statistics import intervals, proportions
 from hfcore.study import Study
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from hfcore.errors import MetricInputError
+from hfcore.estimators import competing_risks, intervals
+from hfcore.estimators.meta_analysis import pool_shares, worth_of
 from hfcore.results import build_results, require_columns
-from hfcore.statistics import event_times, intervals
-from hfcore.statistics.pooling import pool_shares, worth_of
 
 _BEHIND = ["n", "n_at_risk", "key_n", "key_at_risk", "n_events", "key_events"]
 
@@ -47,8 +47,8 @@ def pooled_incidence(curves: pd.DataFrame) -> pd.DataFrame:
     at_risk = summed.groupby("month")["n_at_risk"].first().sort_index().to_numpy(dtype="int64")
     fresh = np.diff(events.to_numpy(dtype="int64"), axis=0, prepend=0)
     followed = at_risk > 0
-    counts = event_times.EventCounts(months[followed], at_risk[followed], fresh[followed])
-    share, error = event_times.aalen_johansen(counts)
+    counts = competing_risks.EventCounts(months[followed], at_risk[followed], fresh[followed])
+    share, error = competing_risks.aalen_johansen(counts)
     shares = pd.DataFrame(
         {
             "cause": np.repeat(causes, len(counts.times)),

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from hfcore.metrics.changes import WINDOWS
+from hfcore.estimators.meta_analysis import pool_effects
+from hfcore.metrics.difference_in_differences import WINDOWS
 from hfcore.results import build_results, require_columns
-from hfcore.statistics.pooling import pool_effects
 from hfcore.study import Study
 
 _NEEDED = ("municipality", "metric", "subgroup", "variant", "estimate", "ci_high", "df", "n")

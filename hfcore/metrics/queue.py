@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hfcore.estimators import competing_risks, intervals
 from hfcore.metrics.contributions import entered, mean_rows
-from hfcore.metrics.curves import counted, incidence_rows
+from hfcore.metrics.incidence_rows import counted, incidence_rows
 from hfcore.results import build_results, join_results, require_columns
-from hfcore.statistics import event_times, intervals
 from hfcore.study import Study, month_number
 
 OUTCOMES = ("queue_started", "queue_left")
@@ -93,7 +93,7 @@ def _mean_wait(waiting: pd.DataFrame, study: Study) -> pd.DataFrame:
     counts = counted(waiting, OUTCOMES)
     is_known = waiting["cause"].notna() | waiting["observed_months"].ge(horizon)
     allowed = is_known.sum() >= study.definitions.min_households_interval
-    mean, error = event_times.restricted_mean(counts, horizon)
+    mean, error = competing_risks.restricted_mean(counts, horizon)
     low, high = intervals.estimate_t(mean, error if error > 0 else np.nan, counts.n - 1)
     return pd.DataFrame(
         {
@@ -103,7 +103,7 @@ def _mean_wait(waiting: pd.DataFrame, study: Study) -> pd.DataFrame:
             "ci_high": [min(float(high), horizon) if allowed else np.nan],
             "n": [counts.n],
             "key_n": [waiting["record_key"].sum()],
-            "n_at_risk": [int(event_times.at_risk_at(counts, [horizon])[0])],
+            "n_at_risk": [int(competing_risks.at_risk_at(counts, [horizon])[0])],
             "df": [float(counts.n - 1) if counts.n else np.nan],
             "status": ["ok" if allowed else "too_few"],
         }

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from hfcore.cohort import assign_cause
+from hfcore.estimators import competing_risks, intervals
 from hfcore.metrics.bands import band_labels, banded
 from hfcore.metrics.contributions import entered
-from hfcore.metrics.curves import counted, incidence_rows
+from hfcore.metrics.incidence_rows import counted, incidence_rows
 from hfcore.results import build_results, require_columns
-from hfcore.statistics import event_times, intervals
 from hfcore.study import Study
 
 _NEEDED = (
@@ -147,8 +147,8 @@ def _effectively_followed(stays: pd.DataFrame, study: Study, month: int) -> np.n
     """
     counts = counted(stays, study.causes)
     share, error = (
-        event_times.at_times(counts, each, [month])[0]
-        for each in event_times.aalen_johansen(counts)
+        competing_risks.at_times(counts, each, [month])[0]
+        for each in competing_risks.aalen_johansen(counts)
     )
     is_known = stays["cause"].notna() | stays["observed_months"].ge(month)
     spread = share * (1 - share)

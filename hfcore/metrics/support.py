@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import nctdtrinc, stdtrit
 
-from hfcore.metrics.changes import (
+from hfcore.metrics.difference_in_differences import (
     PLACEBO_WINDOWS,
     WINDOWS,
     amounts_by_month,

@@ -1,0 +1,154 @@
+"""A workbook's package, looked at before any reader opens it.
+
+Sizes are checked from the directory and again while unpacking (a directory may lie); entities are
+refused; hidden rows, formulas without a saved result and links to other files are noted.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+from xml.etree import ElementTree
+
+from hfcore.clean.rules import RefusedFileError
+from hfcore.clean.sheet_contents import SheetMarks, open_document_marks, sheet_marks
+
+MAX_FILE_BYTES = 200_000_000
+MAX_TEXT_BYTES = 5 * MAX_FILE_BYTES
+MAX_UNPACKED_BYTES = 400_000_000
+MAX_MEMBERS = 2_000
+MAX_RATIO = 150
+FREE_RATIO_BYTES = 5_000_000
+_CHUNK = 1 << 18
+_OVERLAP = 32
+_ENTITY = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_REMARKABLE = re.compile(rb"<(?:\w+:)?f[\s/>]|\shidden\s*=")
+OPEN_DOCUMENT = "content.xml"
+_SHEET_PART = re.compile(r"/?xl/worksheets/[^/]+\.xml")
+
+
+@dataclass(frozen=True)
+class Package:
+    """What was seen in a package, marks by the sheet's name; ``size`` is its bytes unpacked.
+
+    ``is_old`` is a file of the older kind, which is no package and has no marks.
+    """
+
+    marks: dict[str, SheetMarks] = field(default_factory=dict)
+    has_links: bool = False
+    size: int = 0
+    is_old: bool = False
+
+
+def look_into(path: Path) -> Package:
+    """Look at a package without opening it in a reader; RefusedFileError where it is unsafe.
+
+    Files of the older kind without a package (.xls) pass with their size alone.
+    """
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise RefusedFileError("E-SIZE")
+    if not zipfile.is_zipfile(path):
+        return Package(size=path.stat().st_size, is_old=True)
+    try:
+        with zipfile.ZipFile(path) as package, path.open("rb") as file:
+            members = package.infolist()
+            _check_sizes(members)
+            return _look_at(file, members)
+    except RefusedFileError:
+        raise
+    except Exception:
+        # A broken package breaks in as many ways as there are bytes.
+        raise RefusedFileError("E-FORMAT", format="excel") from None
+
+
+def _check_sizes(members: list[zipfile.ZipInfo]) -> None:
+    steep = any(
+        each.file_size > FREE_RATIO_BYTES and each.file_size > MAX_RATIO * each.compress_size
+        for each in members
+    )
+    unpacked = sum(each.file_size for each in members)
+    if steep or unpacked > MAX_UNPACKED_BYTES or len(members) > MAX_MEMBERS:
+        raise RefusedFileError("E-SIZE")
+
+
+def _look_at(file: BinaryIO, members: list[zipfile.ZipInfo]) -> Package:
+    by_name = {each.filename: each for each in members}
+    marks = {}
+    for member in members:
+        remarkable = _has_remarkable(file, member)
+        if _SHEET_PART.fullmatch(member.filename) and remarkable:
+            marks[member.filename] = sheet_marks(_unpacked(file, member))
+    size = sum(each.file_size for each in members)
+    if "xl/workbook.xml" not in by_name and OPEN_DOCUMENT in by_name:
+        return Package(*open_document_marks(_unpacked(file, by_name[OPEN_DOCUMENT])), size)
+    links = any(name.startswith("xl/externalLinks/") for name in by_name)
+    names = _sheet_names(file, by_name) if "xl/workbook.xml" in by_name else {}
+    return Package({names.get(part, part): each for part, each in marks.items()}, links, size)
+
+
+def _unpacked(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The bytes of a member, never more than its directory entry promises."""
+    file.seek(member.header_offset)
+    name_length, extra_length = struct.unpack("<26xHH", file.read(30))
+    file.seek(name_length + extra_length, 1)
+    if member.flag_bits & 1 or member.compress_type not in (
+        zipfile.ZIP_STORED,
+        zipfile.ZIP_DEFLATED,
+    ):
+        raise RefusedFileError("E-FORMAT", format="excel")
+    inflate = zlib.decompressobj(-15) if member.compress_type == zipfile.ZIP_DEFLATED else None
+    packed, total = member.compress_size, 0
+    while packed > 0:
+        raw = file.read(min(_CHUNK, packed))
+        if not raw:
+            raise EOFError
+        packed -= len(raw)
+        while raw:
+            part = inflate.decompress(raw, _CHUNK) if inflate else raw
+            raw = inflate.unconsumed_tail if inflate else b""
+            total += len(part)
+            if total > member.file_size:
+                raise RefusedFileError("E-SIZE")
+            yield part
+
+
+def _has_remarkable(file: BinaryIO, member: zipfile.ZipInfo) -> bool:
+    """Whether a part has formulas or hidden rows; RefusedFileError where it declares entities."""
+    rest, found = b"", False
+    for part in _unpacked(file, member):
+        window = rest + part
+        if _ENTITY.search(window.replace(b"\0", b"")) and _is_markup(member.filename):
+            raise RefusedFileError("E-XML")
+        found = found or bool(_REMARKABLE.search(window))
+        rest = window[-_OVERLAP:]
+    return found
+
+
+def _is_markup(name: str) -> bool:
+    return name.lower().endswith((".xml", ".rels", ".vml"))
+
+
+def _sheet_names(file: BinaryIO, by_name: dict[str, zipfile.ZipInfo]) -> dict[str, str]:
+    """The name of the sheet that each part holds."""
+    relations = by_name.get("xl/_rels/workbook.xml.rels")
+    if relations is None:
+        return {}
+    targets = {
+        each.get("Id"): each.get("Target", "")
+        for each in ElementTree.fromstring(b"".join(_unpacked(file, relations)))
+    }
+    book = ElementTree.fromstring(b"".join(_unpacked(file, by_name["xl/workbook.xml"])))
+    names = {}
+    for sheet in book.iter():
+        if sheet.tag.rpartition("}")[2] == "sheet":
+            ids = [value for key, value in sheet.attrib.items() if key.endswith("}id")]
+            target = targets.get(ids[0] if ids else "", "")
+            part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+            names[part] = sheet.get("name", "")
+    return names

@@ -1,0 +1,195 @@
+"""The cleaned files of one municipality → its tables: what can only be seen with all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hfcore.clean.household_membership import settle_members
+from hfcore.clean.municipality_rows import Drop
+from hfcore.schema import TABLES
+from hfcore.study import Municipality, Study, month_number
+
+GAP_SHARE = 0.1
+# Sums by a table of all households and months are quicker while most of it is not empty.
+CELLS_A_ROW = 16
+MIXER = 0x9E3779B97F4A7C1
+
+
+def join_drop(
+    tables: dict[str, pd.DataFrame], study: Study, municipality: Municipality
+) -> tuple[dict[str, pd.DataFrame], Drop]:
+    """The tables of one municipality, each with just its own columns, and the account of it."""
+    drop = Drop(tables, municipality.code)
+    _leave_out_protected(drop)
+    for table in drop.tables:
+        _keep_latest(drop, table)
+        _drop_same_rows(drop, table)
+    settle_members(drop, study)
+    for table in drop.tables:
+        _stop_same_keys(drop, table)
+    _check_references(drop)
+    if "payments" in drop.tables:
+        payments = drop.tables["payments"]
+        cells = paid_cells(payments)
+        _look_at_payments(drop, cells, municipality)
+        drop.settle("payments", net_payments(payments["amount_sek"], cells))
+        _look_for_gaps(drop, study, municipality)
+    return {name: rows[list(TABLES[name].columns)] for name, rows in drop.tables.items()}, drop
+
+
+def _leave_out_protected(drop: Drop) -> None:
+    """Households in which anybody has a protected identity go, with everything of theirs."""
+    marked = [
+        rows.loc[rows["_is_protected"].astype(bool)]
+        for rows in drop.tables.values()
+        if rows["_is_protected"].any()
+    ]
+    if not marked:
+        return
+    households, persons = _ids(marked, "household_id"), _ids(marked, "person_id")
+    members = drop.tables.get("persons")
+    if members is not None:
+        households |= set(members.loc[members["person_id"].isin(persons), "household_id"])
+        persons |= set(members.loc[members["household_id"].isin(households), "person_id"])
+    for name, rows in drop.tables.items():
+        gone = pd.Series(False, rows.index)
+        for column, ids in (("household_id", households), ("person_id", persons)):
+            if column in rows:
+                gone |= rows[column].isin(ids)
+        drop.tables[name] = rows.loc[~gone]
+    drop.count("households", "W-PROTECTED", len(households))
+
+
+def _ids(frames: Iterable[pd.DataFrame], column: str) -> set[str]:
+    return {each for rows in frames if column in rows for each in rows[column].dropna()}
+
+
+def _keep_latest(drop: Drop, table: str) -> None:
+    """Of the versions of one record, the latest; of the same record twice, one."""
+    rows = drop.tables[table]
+    marks = rows["_row_id"].dropna()
+    several = rows.loc[marks.index[marks.duplicated(keep=False)]]
+    if not len(several):
+        return
+    same = several.duplicated(subset=["_row_id", "_version", *TABLES[table].columns])
+    drop.stop(table, "W-DUPLICATE", several.loc[same])
+    versions = several.loc[~same]
+    if versions["_version"].notna().any():
+        latest = versions.groupby("_row_id")["_version"].transform("max")
+        drop.stop(table, "W-VERSION", versions.loc[versions["_version"] < latest])
+        versions = versions.loc[versions["_version"] == latest]
+    drop.stop(table, "E-DUPLICATE", versions.loc[versions["_row_id"].duplicated(keep=False)])
+
+
+def _drop_same_rows(drop: Drop, table: str) -> None:
+    """The same row twice counts once, in tables whose key tells rows apart."""
+    rows, columns = drop.tables[table], list(TABLES[table].columns)
+    if not TABLES[table].key or table == "payments":
+        return
+    lists = {name: rows[name].astype("str") for name in columns if rows[name].dtype == "object"}
+    same = rows[columns].assign(**lists).duplicated()
+    drop.stop(table, "W-DUPLICATE", rows.loc[same])
+
+
+def _stop_same_keys(drop: Drop, table: str) -> None:
+    """The same key with another content is stopped; nobody can say which is right."""
+    key = list(TABLES[table].key)
+    if key and table != "payments":
+        rows = drop.tables[table]
+        drop.stop(table, "E-DUPLICATE", rows.loc[rows.duplicated(subset=key, keep=False)], key[0])
+
+
+def _check_references(drop: Drop) -> None:
+    """Stop rows whose household or person is in none of the files."""
+    for name in TABLES:
+        for column, kind in TABLES[name].columns.items():
+            target = kind.refers_to.partition(".")[0]
+            if name in drop.tables and target in drop.tables:
+                rows, known = drop.tables[name], drop.tables[target][column]
+                drop.stop(name, "E-REFERENCE", rows.loc[~rows[column].isin(known)], column)
+
+
+def _look_at_payments(drop: Drop, cells: PaidCells, municipality: Municipality) -> None:
+    rows = drop.tables["payments"]
+    drop.note("payments", "W-DUPLICATE?", rows.loc[_is_again(cells.places, rows["amount_sek"])])
+    inside = rows["month"].between(
+        pd.Timestamp(municipality.payments_from), pd.Timestamp(municipality.payments_to)
+    )
+    drop.note("payments", "W-PERIOD", rows.loc[~inside])
+
+
+def _is_again(places: np.ndarray, amounts: pd.Series) -> np.ndarray:
+    """Whether a row before has the same place and amount.
+
+    All rows are looked at by one number that both are mixed into, and only those that share it
+    with another row by the two themselves.
+    """
+    mixed = pd.Series(places * MIXER ^ (amounts.to_numpy() + 0.0).view("int64"))
+    suspects = np.flatnonzero(mixed.duplicated(keep=False))
+    pairs = pd.DataFrame({"place": places[suspects], "amount": amounts.array[suspects]})
+    is_again = np.zeros(len(places), dtype=bool)
+    is_again[suspects[pairs.duplicated()]] = True
+    return is_again
+
+
+@dataclass(frozen=True)
+class PaidCells:
+    """The table of households and months that payments fall into, both in order.
+
+    ``places`` has for each payment its place in the table, counted row by row.
+    """
+
+    places: np.ndarray
+    households: pd.Series
+    months: pd.Series
+
+
+def paid_cells(payments: pd.DataFrame) -> PaidCells:
+    """The household and month of each payment as one number."""
+    households, ids = pd.factorize(payments["household_id"].astype("category"), sort=True)
+    numbers, months = pd.factorize(payments["month"], sort=True)
+    places = households * len(months) + numbers
+    return PaidCells(places, pd.Series(ids, dtype="str"), pd.Series(months))
+
+
+def net_payments(amounts: pd.Series, cells: PaidCells) -> pd.DataFrame:
+    """One row a household and month: the sum of its payments and corrections, never clipped."""
+    cents = (amounts * 100).round()
+    if len(cells.households) * len(cells.months) <= CELLS_A_ROW * len(amounts):
+        paid = np.flatnonzero(np.bincount(cells.places))
+        sums = np.bincount(cells.places, cents)[paid]
+    else:
+        paid, places = np.unique(cells.places, return_inverse=True)
+        sums = np.bincount(places, cents)
+    households, numbers = np.divmod(paid, max(len(cells.months), 1))
+    return pd.DataFrame(
+        {
+            "household_id": cells.households.array[households],
+            "month": cells.months.array[numbers],
+            "amount_sek": sums / 100,
+        }
+    )
+
+
+def _look_for_gaps(drop: Drop, study: Study, municipality: Municipality) -> None:
+    """Count the months of open cases, inside the export period, that have no payment row."""
+    if "households" not in drop.tables:
+        return
+    households, payments = drop.tables["households"], drop.tables["payments"]
+    last = min(pd.Timestamp(study.cutoff), pd.Timestamp(municipality.payments_to))
+    opened = households["started_on"].clip(lower=pd.Timestamp(municipality.payments_from))
+    closed = households["closed_on"].fillna(last).clip(upper=last)
+    months = (month_number(closed) - month_number(opened) + 1).clip(lower=0)
+    cases = pd.DataFrame(
+        {"household_id": households["household_id"], "opened": opened, "closed": closed}
+    ).dropna()
+    paid = payments.merge(cases, on="household_id")
+    first = paid["opened"].dt.to_period("M").dt.to_timestamp()
+    is_open = paid["month"].between(first, paid["closed"])
+    expected, found = int(months.sum()), int(is_open.sum())
+    if expected and (expected - found) / expected > GAP_SHARE:
+        drop.count("payments", "W-GAP", expected - found)

@@ -1,0 +1,54 @@
+"""What cannot be, and what is unlikely, within one typed row."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hfcore.clean.file_findings import Desk
+from hfcore.schema import TABLES
+from hfcore.study import Source, Study
+
+NORM_SEK = 12_000
+NORMS = 5
+EARLIEST_YEAR = 1900
+YEARS_AHEAD = 5
+ORDERED = {
+    "households": (("referred_on", "started_on"), ("started_on", "closed_on")),
+    "budget": (("from_month", "to_month"),),
+}
+
+
+def check_ranges(rows: pd.DataFrame, source: Source, study: Study, desk: Desk) -> None:
+    """Note what breaks a range: E-RANGE stops the row, W-RANGE is only told."""
+    headers = {name: column.header or name for name, column in source.columns.items()}
+    _check_days(rows, headers, source.table, study, desk)
+    for start, end in ORDERED.get(source.table, ()):
+        desk.note("E-RANGE", headers.get(end, end), rows.index[rows[end] < rows[start]])
+    if source.table == "households":
+        unsaid = rows["closed_on"].isna() != rows["closure_reason"].isna()
+        desk.note("E-CLOSURE", headers.get("closure_reason", ""), rows.index[unsaid])
+    if source.table == "persons":
+        unborn = (rows["birth_year"] > study.cutoff.year).fillna(False)
+        desk.note("E-RANGE", headers.get("birth_year", ""), rows.index[unborn])
+    if source.table == "payments":
+        _check_amounts(rows["amount_sek"], headers.get("amount_sek", ""), source, desk)
+
+
+def _check_days(
+    rows: pd.DataFrame, headers: dict[str, str], table: str, study: Study, desk: Desk
+) -> None:
+    for name, kind in TABLES[table].columns.items():
+        if kind.kind not in ("date", "month") or name not in headers:
+            continue
+        first = pd.Timestamp(EARLIEST_YEAR, 1, 1)
+        after = pd.Timestamp(study.cutoff.year + YEARS_AHEAD + 1, 1, 1)
+        never = (rows[name] < first) | (rows[name] >= after)
+        late = (rows[name] > pd.Timestamp(study.cutoff)) & ~never
+        desk.note("E-RANGE", headers[name], rows.index[never])
+        desk.note("W-RANGE", headers[name], rows.index[late])
+
+
+def _check_amounts(amounts: pd.Series, header: str, source: Source, desk: Desk) -> None:
+    limit = NORMS * float(source.options.get("norm_sek", NORM_SEK))
+    desk.note("W-RANGE", header, amounts.index[amounts.abs() > limit])
+    desk.note("W-NEGATIVE", header, amounts.index[amounts < 0])

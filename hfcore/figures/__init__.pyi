@@ -1,0 +1,35 @@
+from .flow_plots import plot_plan_transitions
+from .forest_plots import plot_forest
+from .incidence_plots import plot_cumulative_incidence, plot_still_in
+from .plot_style import figure_png
+from .point_plots import (
+    plot_balance,
+    plot_closure_reasons,
+    plot_closures_per_quarter,
+    plot_naive_beside,
+    plot_plan_changed,
+    plot_specifications,
+)
+from .share_plots import plot_shares
+from .small_multiples import plot_small_multiples
+from .support_plots import plot_support_effect, plot_support_mean
+from .transition_table import show_transitions
+
+__all__ = [
+    "figure_png",
+    "plot_balance",
+    "plot_closure_reasons",
+    "plot_closures_per_quarter",
+    "plot_cumulative_incidence",
+    "plot_forest",
+    "plot_naive_beside",
+    "plot_plan_changed",
+    "plot_plan_transitions",
+    "plot_shares",
+    "plot_small_multiples",
+    "plot_specifications",
+    "plot_still_in",
+    "plot_support_effect",
+    "plot_support_mean",
+    "show_transitions",
+]

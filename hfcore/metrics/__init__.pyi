@@ -1,0 +1,96 @@
+from .adjusted_exits import fair_exit_difference
+from .after_closure import closures_against_payments
+from .closures import (
+    closure_reason,
+    closure_share_entered,
+    closure_share_naive,
+    closure_time_naive,
+    closures_per_quarter,
+    support_time_at_closure,
+)
+from .comparison_group import balance, build_comparison, comparison_flow
+from .data_quality import missing_values, payment_months, rows_by_table, rows_read, rules_met
+from .group_tests import gray_tests, group_differences, hazard_ratios
+from .index_months import assign_index_months
+from .maryland_scale import design_grade, design_rules
+from .participant_flow import flow, household_counts, participation_mean, support_duration
+from .plans import detectable_plans, plan_changed, plan_closer_to_work, plan_flow, plan_transitions
+from .plans_over_time import plan_changes_over_time
+from .pooled_curves import pooled_incidence, steadied_shares
+from .pooled_support import pooled_support_effect
+from .price_index import known_in_fixed_prices
+from .queue import queue_incidence, queue_wait
+from .resources import caseload, worktime_share
+from .subgroups import detectable_shares, incidence_by_group
+from .support import (
+    detectable_difference,
+    pretrend,
+    support_difference_naive,
+    support_effect,
+    support_mean,
+)
+from .support_spells import exit_difference, exit_from_support, gap_headlines, reactivation
+from .time_to_closure import (
+    cumulative_incidence,
+    definition_variants,
+    incidence_difference,
+    restricted_time,
+)
+
+__all__ = [
+    "assign_index_months",
+    "balance",
+    "build_comparison",
+    "caseload",
+    "closure_reason",
+    "closure_share_entered",
+    "closure_share_naive",
+    "closure_time_naive",
+    "closures_against_payments",
+    "closures_per_quarter",
+    "comparison_flow",
+    "cumulative_incidence",
+    "definition_variants",
+    "design_grade",
+    "design_rules",
+    "detectable_difference",
+    "detectable_plans",
+    "detectable_shares",
+    "exit_difference",
+    "exit_from_support",
+    "fair_exit_difference",
+    "flow",
+    "gap_headlines",
+    "gray_tests",
+    "group_differences",
+    "hazard_ratios",
+    "household_counts",
+    "incidence_by_group",
+    "incidence_difference",
+    "known_in_fixed_prices",
+    "missing_values",
+    "participation_mean",
+    "payment_months",
+    "plan_changed",
+    "plan_changes_over_time",
+    "plan_closer_to_work",
+    "plan_flow",
+    "plan_transitions",
+    "pooled_incidence",
+    "pooled_support_effect",
+    "pretrend",
+    "queue_incidence",
+    "queue_wait",
+    "reactivation",
+    "restricted_time",
+    "rows_by_table",
+    "rows_read",
+    "rules_met",
+    "steadied_shares",
+    "support_difference_naive",
+    "support_duration",
+    "support_effect",
+    "support_mean",
+    "support_time_at_closure",
+    "worktime_share",
+]

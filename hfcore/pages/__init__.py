@@ -1,1 +1,0 @@
-"""What a reader sees: words, numbers, tables, pages."""

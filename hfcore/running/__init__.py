@@ -1,1 +1,0 @@
-"""How notebooks are executed, protected, published: kernels, batch, site under a lock."""

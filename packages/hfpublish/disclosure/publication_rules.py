@@ -1,0 +1,260 @@
+"""The rules for single figures: counts, shares, sums, means, model results and staff.
+
+Each rule takes the frame of ``hfpublish.disclosure.protection`` and the study's parameters and
+returns the frame with what it may not show rounded or withheld.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hfcore.estimators.intervals import wilson
+from hfcore.estimators.meta_analysis import worth_of
+from hfcore.study import Publication
+from hfpublish.disclosure.cell_key import add_noise
+from hfpublish.disclosure.protection import (
+    ESTIMATE,
+    OVER_TIME,
+    at_least,
+    is_kind,
+    mark,
+    round_to,
+    withhold,
+)
+
+EXTREMES = ("minimum", "maximum", "longest", "shortest", "mode")
+MONTH_STEP = 0.5
+SHARE_STEP = 0.01
+RATIO_STEP = 0.01
+SUM_STEP, LARGE_SUM_STEP, LARGE_SUM = 1_000, 10_000, 1_000_000
+FINE_MEAN_STEP, COARSE_MEAN_STEP = 100, 500
+
+
+def noisy_counts(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """Rule 1: every count, also the n of other figures, is moved by its contributors' noise.
+
+    Shown is never 1 or 2; a true 0 stays 0; a total has its own noise. A count without keys is
+    shown as the interval of six that it lies in.
+    """
+    known = rows["metric"].ne("claim_check")
+    noisy = {
+        "shown_n": ("n", "key_n"),
+        "shown_events": ("n_events", "key_events"),
+        "shown_at_risk": ("n_at_risk", "key_at_risk"),
+    }
+    for shown, (count, key) in noisy.items():
+        changed = add_noise(rows[count], rows[key], publication)
+        needs_key = rows["kind"].isin(["count", "share"]) | (count == "n")
+        visible = rows[shown].notna() & (needs_key | rows[key].notna())
+        rows = rows.assign(**{shown: rows[shown].where(visible | ~known)})
+        rows = rows.assign(**{shown: rows[shown].mask(known & visible, changed)})
+    counts = is_kind(rows, "count")
+    value = add_noise(rows["n_events"], rows["key_events"], publication).astype("float64")
+    has_key = rows["key_events"].notna() | value.eq(0)
+    rows = rows.assign(
+        shown=rows["shown"].mask(counts, value),
+        shown_low=rows["shown_low"].mask(counts, (value - 2).where(~has_key)),
+        shown_high=rows["shown_high"].mask(counts, (value + 3).where(~has_key)),
+    )
+    return mark(mark(rows, counts, "cell_key"), counts & ~has_key, "interval")
+
+
+def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """Rule 4: shares come from the protected numerator and denominator, in whole percent.
+
+    The denominator has at least ``min_share_denominator`` true members, and as many shown. The
+    interval is Wilson's for the protected counts, as wide as clustering made the exact one.
+    """
+    if not is_kind(rows, "share").any():
+        return rows
+    shares = is_kind(rows, "share")
+    enough = at_least(rows, publication.min_share_denominator) & rows["n_events"].notna()
+    rows = withhold(rows, shares & ~enough)
+    shares = is_kind(rows, "share")
+    part, whole = (rows[name].astype("float64") for name in ("shown_events", "shown_n"))
+    part = np.minimum(part, whole)
+    widening = _design_effect(rows)
+    safe_part, safe_whole = part.where(shares, 0.0), whole.where(shares, 1.0)
+    low, high = wilson((safe_part / widening).to_numpy(), (safe_whole / widening).to_numpy())
+    for column, values in zip(ESTIMATE, (part / whole, low, high), strict=True):
+        whole_percent = round_to(pd.Series(values, index=rows.index).clip(0, 1), SHARE_STEP)
+        rows = rows.assign(**{column: rows[column].mask(shares, whole_percent.round(2))})
+    return mark(rows, shares, "cell_key")
+
+
+def _design_effect(rows: pd.DataFrame) -> pd.Series:
+    """How many times fewer independent members the exact interval says, to one decimal."""
+    worth = worth_of(rows["estimate"], rows["ci_low"], rows["ci_high"])
+    ratio = rows["n"].astype("float64") / worth
+    return ratio.round(1).clip(lower=1.0).fillna(1.0)
+
+
+def rounded_sums(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """Rule 5: sums of money have ``min_sum_n`` contributors and none that dominates.
+
+    What is left of the absolute amounts without the two largest must be at least
+    ``dominance_percent`` of the largest, so that the second cannot estimate the first. Rounded to
+    1 000, above a million to 10 000. Costs from a budget have no persons behind them and are
+    rounded only.
+    """
+    if not is_kind(rows, "sum").any():
+        return rows
+    sums = is_kind(rows, "sum")
+    of_persons = rows["metric"].ne("cost") | rows["n"].notna()
+    rest = rows["sum_absolute"] - rows["largest"] - rows["second_largest"].fillna(0)
+    is_spread = rest.ge(rows["largest"] * publication.dominance_percent / 100)
+    safe = at_least(rows, publication.min_sum_n) & is_spread
+    rows = withhold(rows, sums & of_persons & ~safe)
+    step = np.where(rows["shown"].abs().gt(LARGE_SUM), LARGE_SUM_STEP, SUM_STEP)
+    return _rounded(rows, is_kind(rows, "sum"), pd.Series(step, index=rows.index))
+
+
+def rounded_means(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """Rule 6: means need ``min_mean_n`` contributors; 100 kr, under ``fine_mean_n`` 500 kr.
+
+    Months are rounded to halves. The smallest, the largest and the most common value are never
+    shown. Points of a monthly series are let through or not by rule 10.
+    """
+    if not is_kind(rows, "mean").any():
+        return rows
+    means = is_kind(rows, "mean")
+    is_extreme = rows["method"].isin(EXTREMES) | rows["subgroup"].isin(
+        [f"statistic={word}" for word in EXTREMES]
+    )
+    too_few = ~at_least(rows, publication.min_mean_n)
+    in_series = rows["month"].notna()
+    rows = withhold(rows, means & ((too_few & ~in_series) | is_extreme))
+    return _rounded(rows, is_kind(rows, "mean"), _mean_step(rows, publication))
+
+
+def _mean_step(rows: pd.DataFrame, publication: Publication) -> pd.Series:
+    many = at_least(rows, publication.fine_mean_n)
+    money = np.where(many, FINE_MEAN_STEP, COARSE_MEAN_STEP)
+    return pd.Series(np.where(rows["unit"].eq("months"), MONTH_STEP, money), index=rows.index)
+
+
+def medians(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """Rule 7: a median needs ``min_median_n`` contributors, a quartile ``min_quartile_n``.
+
+    Other percentiles are never shown. Rounding is that of means.
+    """
+    word = rows["subgroup"].str.extract(r"statistic=(\w+)")[0].fillna(rows["method"])
+    is_median, is_quartile = word.eq("median"), word.str.contains("quartile").fillna(False)
+    is_other = word.str.contains("percentile").fillna(False)
+    too_few = is_median & ~at_least(rows, publication.min_median_n)
+    too_few |= is_quartile & ~at_least(rows, publication.min_quartile_n)
+    return withhold(rows, too_few | is_other)
+
+
+def series_points(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """Rule 10: a point of a monthly series needs ``min_mean_n`` contributors, else it is a gap."""
+    if not is_kind(rows, "mean", "model").any():
+        return rows
+    in_series = rows["month"].notna() & is_kind(rows, "mean", "model")
+    return withhold(rows, in_series & ~at_least(rows, publication.min_mean_n))
+
+
+def model_results(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """Rule 9: effects and intervals need ``min_model_arm`` a group and ``min_model_df`` degrees.
+
+    Rounded to 100 kr, whole percentage points,
+    half months or two decimals. A difference of curves is told every half year only, and what
+    one household changes (``leave_one_out``) never. A change of the same persons over time needs
+    ``min_step_events`` that changed, moves by their noise, and their number is not shown.
+    """
+    if not is_kind(rows, "model").any():
+        return rows
+    models = is_kind(rows, "model")
+    too_few = _smallest_arm(rows).lt(publication.min_model_arm).fillna(True).astype(bool)
+    too_few |= rows["df"].lt(publication.min_model_df)
+    between = rows["metric"].eq("incidence_difference") & rows["month"].mod(6).ne(0).fillna(False)
+    of_one = rows["variant"].str.startswith("leave_one_out")
+    over_time = rows["metric"].isin(OVER_TIME)
+    few_changed = over_time & rows["n_events"].lt(publication.min_step_events).fillna(True)
+    rows = withhold(rows, models & (too_few | between.astype(bool) | of_one | few_changed))
+    rows = _moved_changes(rows, over_time)
+    steps = {"share": SHARE_STEP, "months": MONTH_STEP, "count": 1.0, "ratio": RATIO_STEP}
+    step = rows["unit"].map(steps).fillna(FINE_MEAN_STEP)
+    return _rounded(rows, is_kind(rows, "model"), step)
+
+
+def _moved_changes(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
+    """Some differences with the noise of those who changed, who are not counted to the reader.
+
+    With both the exact difference and the number who changed a reader would know how many changed
+    each way; with either and its noise known, the other.
+    """
+    if not which.any():
+        return rows
+    noise = rows["shown_events"].astype("float64") - rows["n_events"].astype("float64")
+    step = (noise / rows["n"].astype("float64")).where(which, 0.0)
+    moved = {column: (rows[column] + step).clip(-1, 1) for column in ESTIMATE}
+    kept = {column: rows[column].mask(which, value) for column, value in moved.items()}
+    return rows.assign(**kept, shown_events=rows["shown_events"].mask(which))
+
+
+def _smallest_arm(rows: pd.DataFrame) -> pd.Series:
+    """Members of the smaller group: a difference counts both in n, the participants in n_events."""
+    both = rows["group"].eq("difference")
+    half = rows["n"] // 2
+    arm = rows["n_events"].where(
+        rows["n_events"].lt(half).fillna(False), rows["n"] - rows["n_events"]
+    )
+    return rows["n"].mask(both, arm.fillna(half))
+
+
+def team_figures(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
+    """Rule 12: under ``min_workers`` workers only shares of a team's hours, in whole percent.
+
+    Cases per post are whole numbers; the number of workers is not shown.
+    """
+    if not is_kind(rows, "staff").any():
+        return rows
+    staff = is_kind(rows, "staff")
+    few = ~at_least(rows, publication.min_workers)
+    rows = withhold(rows, staff & few & rows["unit"].eq("hours"))
+    is_fine = rows["unit"].eq("share") | rows["group"].eq("difference")
+    step = pd.Series(np.where(is_fine, SHARE_STEP, 1.0), index=rows.index)
+    rows = _rounded(rows, is_kind(rows, "staff"), step)
+    of_staff = rows["kind"].eq("staff") & few
+    hidden = {column: rows[column].mask(of_staff) for column in ("shown_n", "shown_events")}
+    return rows.assign(**hidden)
+
+
+def _rounded(rows: pd.DataFrame, which: pd.Series, step: pd.Series) -> pd.DataFrame:
+    if not which.any():
+        return rows
+    values = {
+        column: rows[column].mask(
+            which, round_to(rows[column].astype("float64"), step).round(6) + 0.0
+        )
+        for column in ESTIMATE
+    }
+    return mark(rows.assign(**values), which, "rounded")
+
+
+def frozen(
+    results: pd.DataFrame,
+    earlier: pd.DataFrame | None,
+    days_since: int | None,
+    publication: Publication,
+) -> pd.DataFrame:
+    """Rule 15: a figure with fewer than five newcomers within a quarter keeps its earlier value.
+
+    So that the difference of two releases tells nothing of the few who came between.
+    """
+    far_apart = days_since is not None and days_since >= publication.min_release_days
+    if earlier is None or earlier.empty or far_apart:
+        return results
+    keys = [*[each for each in ("municipality", "notebook") if each in results], "metric"]
+    keys += ["variant", "group", "subgroup", "cause", "month", "method"]
+    last = earlier.drop_duplicates(keys).set_index(keys)
+    place = last.index.get_indexer(pd.MultiIndex.from_frame(results[keys]))
+    before = last["n"].iloc[place].reset_index(drop=True).where(place >= 0)
+    change = (results["n"].reset_index(drop=True) - before).abs()
+    is_few = change.lt(publication.min_newcomers).fillna(False).to_numpy(dtype=bool)
+    values = [column for column in results if column not in (*keys, "study")]
+    old = last.iloc[place][values].set_axis(results.index)
+    kept = {column: results[column].mask(is_few, old[column]) for column in values}
+    return results.assign(**kept)

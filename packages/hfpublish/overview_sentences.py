@@ -1,0 +1,164 @@
+"""What the overview says of all municipalities: names of rows, and sentences made by rules."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hfcore.i18n.formats import joined, label, number, signed_money
+from hfcore.i18n.texts import text
+from hfcore.results import is_shown, one_row
+from hfcore.study import Study
+from hfpublish.evidence import FIRST_WINDOW, verb_level
+from hfpublish.report_sentences import intervention
+from hfpublish.sentences import sentence
+
+ALL = "all"
+# With fewer municipalities their true differences can hardly be told from chance.
+FEW_PLACES = 10
+MOST_NAMES = 6
+
+
+def named(rows: pd.DataFrame, study: Study, language: str) -> pd.DataFrame:
+    """Rows of municipalities with names in place of codes, ready for a table.
+
+    Rows of ``all`` are named by their variant; the others keep theirs only where it tells two
+    figures of a municipality apart.
+    """
+    names = {each.code: each.name for each in study.municipalities}
+    is_all = rows["municipality"].eq(ALL)
+    told = [
+        text("forest", "predicted" if variant == "predicted" else "pooled", language)
+        if code == ALL
+        else names.get(code, code)
+        for code, variant in zip(rows["municipality"], rows["variant"], strict=True)
+    ]
+    is_twofold = rows.loc[~is_all, "variant"].nunique() > 1
+    own = rows["variant"].mask(is_all, "steadied").replace("default", "own")
+    # One more municipality has no households yet.
+    is_new = rows["variant"].eq("predicted")
+    counts = {name: rows[name].mask(is_new) for name in ("n", "n_events")}
+    return rows.assign(municipality=told, variant=own if is_twofold else "default", **counts)
+
+
+def comparable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of municipalities, and of all together only what there is to tell.
+
+    With one municipality there is neither a mean nor one more.
+    """
+    return rows.loc[rows["municipality"].ne(ALL) | rows["estimate"].notna()]
+
+
+def seen_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
+    """In how many municipalities a difference in support is seen, and by name in which.
+
+    ``protected`` are the rows of the whole study.
+    """
+    effects = protected.loc[protected["metric"].isin(["support_effect", "design_grade"])]
+    own = dict(iter(effects.groupby("municipality", sort=False)))
+    places = [each for each in study.municipalities if each.code in own]
+    seen = [each.name for each in places if verb_level(own[each.code]) != "unseen"]
+    words = {"count": len(seen), "all": len(places)}
+    told = [
+        sentence(
+            "together", _seen_where(seen, places), language, **words, names=joined(seen, language)
+        )
+    ]
+    waiting, total = len(study.municipalities) - len(places), len(study.municipalities)
+    if waiting:
+        told.append(sentence("together", "waiting", language, waiting=waiting, total=total))
+    return " ".join(told)
+
+
+def _seen_where(seen: list, places: list) -> str:
+    """Which sentence fits: nowhere, in all, in some; by name where few."""
+    if not seen:
+        return "seen_nowhere"
+    is_all, is_many = len(seen) == len(places), len(seen) > MOST_NAMES
+    if is_all:
+        return "seen_everywhere" if is_many else "seen_all"
+    return "seen_many" if is_many else "seen"
+
+
+def pooled_effect_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
+    """By how much support changed over all municipalities, as a range, or that it is not seen.
+
+    ``protected`` are the rows of the whole study.
+    """
+    row = _of_all(protected, "pooled")
+    words = {"intervention": intervention(study, language), "window": _window(language)}
+    if not is_shown(row) or pd.isna(row["ci_low"]):
+        return sentence("together", "alone", language, **words)
+    ends = {end: signed_money(row[f"ci_{end}"], language) for end in ("low", "high")}
+    is_open = row["ci_low"] <= 0 <= row["ci_high"] or row["status"] != "ok"
+    if is_open:
+        return sentence("together", "open", language, **words, **ends)
+    sizes = sorted(abs(row[end]) for end in ("ci_low", "ci_high"))
+    low, high = (number(each, language) for each in sizes)
+    direction = text("words", "less" if row["ci_high"] < 0 else "more", language)
+    return sentence("together", "clear", language, **words, low=low, high=high, direction=direction)
+
+
+def _window(language: str) -> str:
+    return text("windows", FIRST_WINDOW.partition("=")[2], language)
+
+
+def _of_all(protected: pd.DataFrame, variant: str, **where: object) -> pd.Series | None:
+    where = {"subgroup": FIRST_WINDOW} | where
+    return one_row(protected, "support_effect", variant=variant, municipality=ALL, **where)
+
+
+def spread_sentence(protected: pd.DataFrame, language: str) -> str:
+    """How far the municipalities differ beyond chance; empty where they are not pooled."""
+    between, part = _of_all(protected, "between"), _of_all(protected, "i_squared")
+    predicted = _of_all(protected, "predicted")
+    if not all(is_shown(each) for each in (between, part, predicted)):
+        return ""
+    words = {end: signed_money(predicted[f"ci_{end}"], language) for end in ("low", "high")}
+    words |= {"between": number(between["estimate"], language)}
+    words |= {"part": number(part["estimate"] * 100, language)}
+    key = "spread" if part["estimate"] > 0 and between["estimate"] > 0 else "alike"
+    found = [sentence("together", key, language, **words)]
+    if _places(protected) < FEW_PLACES:
+        found.append(sentence("together", "few", language, count=_places(protected)))
+    return " ".join([*found, sentence("together", "predicted", language, **words)])
+
+
+def _places(protected: pd.DataFrame) -> int:
+    """How many municipalities have a figure of their own with an interval."""
+    effects = protected["metric"].eq("support_effect") & protected["subgroup"].eq(FIRST_WINDOW)
+    own = effects & protected["municipality"].ne(ALL) & protected["ci_low"].notna()
+    return int(protected.loc[own, "municipality"].nunique())
+
+
+def share_sentence(steadied: pd.DataFrame, language: str) -> str:
+    """Of 100 families in the average municipality, how many had left, and in one more.
+
+    ``steadied`` are rows of ``pooled_curves.steadied_shares``; empty where they are not pooled.
+    """
+    rows = {variant: steadied.loc[steadied["variant"].eq(variant)] for variant in _SHARES}
+    if any(each.empty or each["estimate"].isna().all() for each in rows.values()):
+        return ""
+    pooled, predicted = (each.iloc[0] for each in rows.values())
+    hundred = {
+        "count": pooled["estimate"],
+        "low": pooled["ci_low"],
+        "high": pooled["ci_high"],
+        "lowest": predicted["ci_low"],
+        "highest": predicted["ci_high"],
+    }
+    words = {name: number(value * 100, language) for name, value in hundred.items()}
+    words |= {"cause": label("causes", pooled["cause"], language)}
+    return sentence("together", "shares", language, month=int(pooled["month"]), **words)
+
+
+def share_caption(shares: pd.DataFrame, language: str) -> str:
+    """What the table of a share of all municipalities shows: whose cause, after how long."""
+    if shares.empty:
+        return text("words", "no_rows", language)
+    first = shares.iloc[0]
+    words = {"cause": label("causes", first["cause"], language), "month": int(first["month"])}
+    heading = text("axes", "left_for", language, **words)
+    return f"{heading}. {text('captions', 'interval', language)}"
+
+
+_SHARES = ("pooled", "predicted")
