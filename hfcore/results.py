@@ -109,7 +109,44 @@ _DEFAULTS = {
 }
 
 
-def build_results(rows: pd.DataFrame, **constants: str) -> pd.DataFrame:
+# Characters a line in a terminal.
+SHOWN_WIDTH = 120
+
+
+class Results(pd.DataFrame):
+    """A frame of results that shows in a notebook the columns that a person reads.
+
+    What is the same in all rows by default, empty everywhere, or there for disclosure control
+    alone is left out of the picture, never of the frame.
+    """
+
+    @property
+    def _constructor(self) -> type[Results]:
+        return Results
+
+    def _read_columns(self) -> pd.DataFrame:
+        """The frame as a plain one; of whole results without what tells a reader nothing."""
+        plain = pd.DataFrame(self)
+        if not set(RESULT_DTYPES) <= set(plain):
+            return plain
+        is_told = {
+            name: plain[name].ne(_DEFAULTS.get(name, "")).fillna(False).any()
+            and plain[name].notna().any()
+            for name in RESULT_DTYPES
+        }
+        kept = {"metric", "estimate"}
+        hidden = {name for name in RESULT_DTYPES if not is_told[name]} - kept
+        return plain.drop(columns=[name for name in plain if name in hidden | set(INSIDE_DTYPES)])
+
+    def __repr__(self) -> str:
+        with pd.option_context("display.width", SHOWN_WIDTH, "display.max_columns", None):
+            return repr(self._read_columns())
+
+    def _repr_html_(self) -> str | None:
+        return self._read_columns()._repr_html_()
+
+
+def build_results(rows: pd.DataFrame, **constants: str) -> Results:
     """Bring rows into the shape of results: every column, in order, typed; the rest defaults.
 
     ``constants`` fill whole columns (``metric="flow", unit="count"``). Months, counts and
@@ -133,7 +170,7 @@ def build_results(rows: pd.DataFrame, **constants: str) -> pd.DataFrame:
             filled = filled.assign(**{column: default})
     results = filled.reindex(columns=list(dtypes)).astype(dtypes).reset_index(drop=True)
     check_results(results)
-    return results
+    return Results(results)
 
 
 def check_results(results: pd.DataFrame) -> None:

@@ -170,14 +170,27 @@ class Tables:
         id_column = {"households": "household_id", "persons": "person_id"}.get(table)
         return self._keyed(frame, id_column) if id_column else frame
 
+    def __dir__(self) -> list[str]:
+        return ["frames", "has", "municipality", "study", *self.names()]
+
+    def __repr__(self) -> str:
+        """Which tables there are, with their rows, and the period of the payments."""
+        place = self.municipality
+        rows = ", ".join(f"{name} {len(getattr(self, name)):,}" for name in self.names())
+        period = f"{place.payments_from:%Y-%m} to {place.payments_to:%Y-%m}"
+        return f"<{place.name} {place.code} of {self.study.name}: {rows}; payments {period}>"
+
+    def names(self) -> list[str]:
+        """The tables that the municipality has, in the order of the schema."""
+        return [name for name in TABLES if name not in TECHNICAL_TABLES and self.has(name)]
+
     def has(self, table: str) -> bool:
         """Whether the municipality has the table."""
         return has_table(self.study.name, table, self.municipality.code)
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Every table that the municipality has, by name, in the order of the schema."""
-        names = [name for name in TABLES if name not in TECHNICAL_TABLES and self.has(name)]
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.names()}
 
     def _read(self, table: str) -> pd.DataFrame:
         return read_table(self.study.name, table, self.municipality.code)
@@ -212,11 +225,35 @@ class Tables:
         return frame.assign(record_key=frame[id_column].map(keys.set_index("id")["record_key"]))
 
 
-def load(study_name: str, municipality: str) -> Tables:
+def load(study_name: str, municipality: str | int) -> Tables:
     """A municipality's tables, with the study that they belong to.
 
-    Raises UsageError for a study or municipality that does not exist.
+    Parameters
+    ----------
+    study_name : name of a folder below ``data/raw``.
+    municipality : its code of four digits; a number is taken as the code that it was.
+
+    Returns
+    -------
+    Tables: ``data.households`` and so on, one frame a table, read when asked for.
+
+    Raises
+    ------
+    UsageError
+        For a study or municipality that does not exist, and where the two are swapped.
+
+    Examples
+    --------
+    >>> load("1290", "hela-familjen")
+    Traceback (most recent call last):
+    hfcore.errors.UsageError: The study comes first, then the municipality's code: \
+load("hela-familjen", code).
     """
+    names = study_names()
+    if str(municipality) in names and study_name not in names:
+        raise UsageError(
+            f'The study comes first, then the municipality\'s code: load("{municipality}", code).'
+        )
     study = load_study(study_name)
     return Tables(study, study.municipality(municipality))
 

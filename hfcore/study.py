@@ -33,6 +33,10 @@ DEFAULT_VARIANTS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
+# Of how many municipalities a study's short text tells the names.
+MOST_NAMED = 5
+
+
 @dataclass(frozen=True)
 class Municipality:
     """One municipality: first and last day of the intervention there, reach of its payment export.
@@ -153,7 +157,7 @@ class Source:
         return bool(self.municipality.header)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A checked study definition.
 
@@ -181,15 +185,30 @@ class Study:
         """The codes of the municipalities, in their order."""
         return tuple(each.code for each in self.municipalities)
 
-    def municipality(self, code: str) -> Municipality:
-        """The municipality with a code, or UsageError naming those that there are."""
+    def municipality(self, code: str | int) -> Municipality:
+        """The municipality with a code; a number is taken as the code it was, ``180`` as ``0180``.
+
+        Raises UsageError naming those that there are, also where the name is given for the code.
+        """
+        wanted = f"{code:04}" if isinstance(code, int) else code
         for each in self.municipalities:
-            if each.code == code:
+            if each.code == wanted:
                 return each
+        known = ", ".join(f"{each.code} ({each.name})" for each in self.municipalities)
+        named = [each for each in self.municipalities if each.name == wanted]
+        if named:
+            told = f"{named[0].name} is the municipality {named[0].code}: give the code"
+            raise UsageError(f"{told}. The study {self.name} has: {known}.")
         raise UsageError(
-            f"The study {self.name} has no municipality with that code; it has: "
-            f"{', '.join(self.codes)}."
+            f"The study {self.name} has no municipality with that code; it has: {known}."
         )
+
+    def __repr__(self) -> str:
+        kind = "simulated" if self.is_simulated else "real"
+        places = ", ".join(f"{each.name} {each.code}" for each in self.municipalities[:MOST_NAMED])
+        more = len(self.municipalities) - MOST_NAMED
+        told = f"{places} and {more} more" if more > 0 else places
+        return f"<Study {self.name}: {told}; {kind} data up to {self.cutoff}>"
 
     def cause_of(self, variant: str = "default") -> dict[str, tuple[str, ...] | str]:
         """The closure reasons of each cause under a variant of the definitions.

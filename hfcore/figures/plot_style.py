@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from hfcore.i18n.formats import number, percent
@@ -102,9 +103,23 @@ def styled(plot: Callable[..., Axes]) -> Callable[..., Axes]:
             ax = plot(*args, **options)
         of_its_own = {name: each for name, each in options.items() if name != "ax"}
         ax.drawn_again = partial(in_style, *args, **of_its_own)
+        # A notebook shows the drawing; the axes' own text (<Axes: …>) says nothing beside it.
+        ax._ipython_display_ = _say_nothing
         return ax
 
     return in_style
+
+
+def _say_nothing() -> None:
+    """What IPython shows of axes that it has drawn already."""
+
+
+class WholeFigure(Figure):
+    """A figure whose saved picture takes in what stands beside the axes, such as direct labels."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Save the whole figure, cut to what is drawn unless ``bbox_inches`` says otherwise."""
+        super().savefig(fname, **({"bbox_inches": "tight"} | options))
 
 
 def is_narrow() -> bool:
@@ -118,7 +133,7 @@ def new_axes(ax: Axes | None, width: float = WIDTH, height: float = HEIGHT) -> A
         return ax
     if is_narrow():
         width, height = NARROW_WIDTH, NARROW_HEIGHT if height == HEIGHT else height
-    return plt.subplots(figsize=(width, height))[1]
+    return plt.subplots(figsize=(width, height), FigureClass=WholeFigure)[1]
 
 
 def narrow_png(ax: Axes) -> bytes:
