@@ -192,12 +192,18 @@ def join_results(*parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def require_columns(frame: pd.DataFrame, columns: tuple[str, ...], what: str) -> None:
-    """Raise MetricInputError where a frame lacks columns that a metric needs.
+    """Raise MetricInputError where a frame is none, or lacks columns that a metric needs.
 
     >>> require_columns(pd.DataFrame({"a": [1]}), ("a", "b"), "cohort")
     Traceback (most recent call last):
     hfcore.errors.MetricInputError: cohort lacks the column b; it has: a.
     """
+    if not isinstance(frame, pd.DataFrame):
+        kind = type(frame).__name__
+        raise MetricInputError(
+            f"{what} is a frame, and what was given is of the type {kind}: see to the order of the "
+            "arguments."
+        )
     missing = [column for column in columns if column not in frame]
     if missing:
         raise MetricInputError(

@@ -14,7 +14,13 @@ from .group_tests import gray_tests, group_differences, hazard_ratios
 from .index_months import assign_index_months
 from .maryland_scale import design_grade, design_rules
 from .participant_flow import flow, household_counts, participation_mean, support_duration
-from .plans import detectable_plans, plan_changed, plan_closer_to_work, plan_flow, plan_transitions
+from .planning import (
+    detectable_plans,
+    plan_changed,
+    plan_closer_to_work,
+    plan_flow,
+    plan_transitions,
+)
 from .plans_over_time import plan_changes_over_time
 from .pooled_curves import pooled_incidence, steadied_shares
 from .pooled_support import pooled_support_effect
