@@ -16,6 +16,8 @@ from hfcore.errors import MetricInputError
 
 MAX_GAP = 1e-6
 _STEPS = 200
+# Scores of the same covariates differ in their last digits, differently on each processor.
+_ROUNDING = 1e-12
 # Under 50 households chance alone puts a standardised difference above 0.1 (methods notes §6).
 SMALL_SAMPLE = 50
 
@@ -184,15 +186,16 @@ def match_nearest(
 
     Returns
     -------
-    array (pairs, 2): row of the participant, row of the control; ties of distance go to the
-    control that comes first. Participants without a control inside the caliper are absent.
+    array (pairs, 2): row of the participant, row of the control; ties go to the row that comes
+    first, and scores or distances that differ by rounding alone are ties, so that the pairs are
+    the same on every processor. Participants without a control inside the caliper are absent.
 
     Notes
     -----
     n0 log n0 for sorting, then a few steps a participant: used-up scores are skipped by a
     union-find, so nothing grows with participants × controls.
     """
-    t, c = np.asarray(treated, dtype=float), np.asarray(control, dtype=float)
+    t, c = _tied(np.asarray(treated, dtype=float), np.asarray(control, dtype=float))
     chosen = np.argsort(-t, kind="stable") if order is None else np.asarray(order)
     strata = _strata(exact, len(t), len(c))
     pools = {code: _Pool(c, rows, replace) for code, rows in _rows_by(strata[1]).items()}
@@ -206,6 +209,16 @@ def match_nearest(
                 taken[int(row)] = found
         pairs += sorted(taken.items())
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _tied(t: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The scores of both groups, those that differ by rounding alone made equal."""
+    both = np.concatenate([t, c])
+    order = np.argsort(both)
+    rising = both[order]
+    is_new = np.append(True, np.diff(rising) > _ROUNDING)[: len(both)]
+    both[order] = rising[is_new][np.cumsum(is_new) - 1]
+    return both[: len(t)], both[len(t) :]
 
 
 def _strata(exact: tuple[ArrayLike, ArrayLike] | None, n1: int, n0: int) -> tuple:
@@ -243,9 +256,10 @@ class _Pool:
             if 1 <= candidate <= len(self.values):
                 away = abs(self.values[candidate - 1] - score)
                 row = self.rows[self.next_row[candidate - 1]]
-                if away < distance or (away == distance and row < self.rows[self._at(best)]):
+                is_tied = abs(away - distance) <= _ROUNDING and row < self.rows[self._at(best)]
+                if is_tied or away < distance - _ROUNDING:
                     best, distance = candidate, away
-        if best < 0 or distance > caliper:
+        if best < 0 or distance > caliper + _ROUNDING:
             return -1
         row = int(self.rows[self._at(best)])
         if not self.replace:

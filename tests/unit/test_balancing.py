@@ -125,6 +125,13 @@ def test_the_caliper_includes_its_edge(caliper, kept):
     assert len(match_nearest([0.5, 0.9], [0.4, 0.8], caliper=caliper)) == kept
 
 
+def test_scores_that_differ_by_rounding_are_ties():
+    # On another processor the last digits are others: the row decides, not they.
+    assert match_nearest([0.3, 0.1 + 0.2], [0.5]).tolist() == [[0, 0]]
+    assert match_nearest([0.5], [0.6, 0.4]).tolist() == [[0, 0]]
+    assert match_nearest([0.5], [0.1 + 0.2, 0.3]).tolist() == [[0, 0]]
+
+
 def test_every_control_is_used_once_and_again_with_replacement():
     assert match_nearest([1.0, 1.0, 1.0], [1.0, 5.0]).tolist() == [[0, 0], [1, 1]]
     again = match_nearest([1.0, 1.0, 1.0], [1.0, 5.0], replace=True)
