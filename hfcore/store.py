@@ -1,6 +1,7 @@
 """Where everything lies, and the one place that reads and writes Parquet.
 
-The root is the folder named by ``HFCORE_DATA``, else the repository's ``data``. Names of studies
+The root is the folder named by ``HFCORE_DATA``, else ``data`` of the repository or, where hfcore is
+installed, of the folder where one works. Names of studies
 and municipalities are checked before they become part of a path. A file is written beside its
 place and moved there when whole.
 """
@@ -30,9 +31,15 @@ ALL = "all"
 
 
 def data_root() -> Path:
-    """The folder with ``raw`` and ``processed`` below it."""
+    """The folder with ``raw`` and ``processed`` below it.
+
+    That of ``HFCORE_DATA``, else the repository's, else ``data`` in the folder where one works.
+    """
     named = os.environ.get("HFCORE_DATA")
-    return Path(named) if named else Path(__file__).resolve().parent.parent / "data"
+    if named:
+        return Path(named)
+    home = Path(__file__).resolve().parent.parent
+    return (home if (home / "pyproject.toml").is_file() else Path.cwd()) / "data"
 
 
 def _checked(text: str, pattern: Any, what: str) -> str:

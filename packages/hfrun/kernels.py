@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hfcore.errors import UsageError
+from hfcore.store import data_root
 
 if TYPE_CHECKING:
     from hfrun.kernel_provisioner import WarmProcess
@@ -69,12 +70,12 @@ class Place:
         own = {name: os.environ[name] for name in KEPT_WHEN_SEALED if name in os.environ}
         if self.sealed_root is None:
             own = {k: v for k, v in os.environ.items() if not k.startswith(NOT_HANDED_ON)}
-            root = self.data_root or os.environ.get("HFCORE_DATA")
+            root = self.data_root or data_root()
         else:
             own |= {"HOME": str(self.folder), "TMPDIR": str(self.folder)}
             own |= {"HFCORE_SEALED": os.pathsep.join([str(self.sealed_root), str(self.folder)])}
             root = self.sealed_root
-        own |= {"HFCORE_DATA": str(root)} if root else {}
+        own |= {"HFCORE_DATA": str(root)}
         own |= dict.fromkeys(ONE_THREAD, "1")
         own |= {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
         own |= {"PYTHONDONTWRITEBYTECODE": "1"} if self.sealed_root else {}

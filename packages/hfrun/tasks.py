@@ -32,7 +32,9 @@ from hfrun.journal import (
     notebook_hash,
 )
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+# An installed wheel brings the notebooks beside this file, a checkout has them at its top.
+_BUNDLED = Path(__file__).resolve().with_name("notebooks")
+NOTEBOOKS = _BUNDLED if _BUNDLED.is_dir() else _BUNDLED.parents[2] / "notebooks"
 REPORT, OVERVIEW = "90_report", "95_overview"
 PUBLIC = (REPORT, OVERVIEW)
 POOLED = "45_all_municipalities"
