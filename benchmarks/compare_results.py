@@ -31,7 +31,10 @@ def read_rows(folder: Path) -> pd.DataFrame:
     files = sorted(folder.glob("municipality=*/**/*.parquet"))
     frames = [pd.read_parquet(file, engine="pyarrow", partitioning=None) for file in files]
     rows = with_parts(pd.concat(frames, ignore_index=True))
-    rows = rows.assign(month=rows["month"].astype("Int64"))
+    # An apostrophe before what a spreadsheet would run is protection, not another figure.
+    rows = rows.assign(
+        month=rows["month"].astype("Int64"), level=rows["level"].str.removeprefix("'")
+    )
     return rows.assign(place=rows.groupby(KEYS[:-1], dropna=False).cumcount())
 
 

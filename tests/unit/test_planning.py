@@ -126,7 +126,7 @@ def test_flow_says_who_is_not_in_the_denominator():
         ("adults", "moved_or_deceased"): 1,
         ("households", "observed"): 1,
     }
-    assert at_12["control", "adults=no_plan_at_start"] == 1
+    assert at_12["control", "adults", "no_plan_at_start"] == 1
 
 
 @pytest.mark.parametrize(("followed", "n"), [(5, 0), (6, 1), (7, 1)])
