@@ -187,6 +187,8 @@ def check_results(results: pd.DataFrame) -> None:
                 f"Results cannot have {column} {', '.join(unknown) or 'empty'}; "
                 f"allowed: {', '.join(word for word in words if word)}."
             )
+    if (results["level"].ne("") & results["dimension"].eq("")).any():
+        raise MetricInputError("Results need a dimension where they have a level.")
 
 
 def join_results(*parts: pd.DataFrame) -> pd.DataFrame:

@@ -75,6 +75,7 @@ def worktime_share(worktime: pd.DataFrame) -> pd.DataFrame:
     rows = pd.DataFrame(
         {
             "group": team.map(GROUP_OF_TEAM),
+            "dimension": "category",
             "level": cells.get_level_values("category"),
             "estimate": (hours / whole.where(whole.gt(0))).to_numpy(),
             "n": workers.reindex(team).fillna(0).to_numpy(),

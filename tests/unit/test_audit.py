@@ -76,7 +76,13 @@ def exact_results():
     """Figures of which each rule has something to take out."""
     sizes = [41, 27, 63, 88, 35, 52, 74, 96, 110, 47, 58, 69]
     parts = [
-        counts("households", sizes, group="participant", level=[f"{k}" for k in range(12)]),
+        counts(
+            "households",
+            sizes,
+            group="participant",
+            dimension="part",
+            level=[f"{k}" for k in range(12)],
+        ),
         # A breakdown of seven closures.
         counts(
             "closure_reason",

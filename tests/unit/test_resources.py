@@ -41,7 +41,7 @@ def test_worktime_by_hand():
     assert ours.loc["direct_client", "estimate"] == 0.75
     assert ours.loc["management", "estimate"] == 0.25
     assert ours.loc["other", "estimate"] == 0
-    assert ours["n"].eq(2).all()
+    assert ours["n"].eq(2).all() and rows["dimension"].eq("category").all()
     direct = ours.loc["direct_client", ["largest", "second_largest", "sum_absolute"]]
     assert direct.tolist() == [4.0, 2.0, 6.0]
     assert len(rows) == 2 * len(resources.CATEGORIES)
