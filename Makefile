@@ -2,6 +2,7 @@
 # make test     every check: style, tests, examples in the code, notebooks
 # make lab      JupyterLab on the notebooks
 # make bench    the benchmarks
+# make compare  whether two folders of results are the same
 # make notebooks, make lock, make clean: for those who change the project
 .POSIX:
 
@@ -30,9 +31,13 @@ lab: tables
 	$(PY) -m jupyter lab $(LAB_FLAGS) --notebook-dir=notebooks
 
 bench: env
-	@for file in benchmarks/[!_]*.py; do \
+	@for file in benchmarks/bench_*.py benchmarks/simulate_*.py; do \
 	    echo "$$file"; $(PY) "$$file" || exit 1; \
 	done
+
+# Whether the results of two processed folders are the same: make compare OLD=dir NEW=dir
+compare: env
+	@$(PY) benchmarks/compare_results.py $(OLD) $(NEW)
 
 # Keeps the version of this machine's Python out of the notebooks, where it would only change.
 WITHOUT_MACHINE = --ClearMetadataPreprocessor.enabled=True \
@@ -77,4 +82,4 @@ clean:
 	rm -rf .venv data/processed .pytest_cache .ruff_cache .hypothesis
 	find hfcore tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: report test lab bench notebooks tables studies env env-test lock python clean
+.PHONY: report test lab bench compare notebooks tables studies env env-test lock python clean

@@ -10,9 +10,11 @@ RESULT_DTYPES = {
     "metric": "str",
     "variant": "str",
     "group": "str",
-    "subgroup": "str",
+    "dimension": "str",
+    "level": "str",
     "cause": "str",
     "month": "Int64",
+    "period": "str",
     "estimate": "float64",
     "ci_low": "float64",
     "ci_high": "float64",
@@ -37,7 +39,7 @@ PROTECTED_DTYPES = {"protection": "str", "base": "str"}
 OWNER_COLUMNS = ("study", "municipality", "notebook")
 
 UNITS = ("share", "months", "sek", "sek_per_month", "count", "hours", "ratio")
-STATUSES = ("ok", "too_few", "not_available")
+STATUSES = ("ok", "too_few", "not_available", "not_applicable")
 RESULT_GROUPS = ("participant", "control", "comparison", "difference", "")
 METRICS = (
     "households",
@@ -102,8 +104,10 @@ METRICS = (
 _DEFAULTS = {
     "variant": "default",
     "group": "",
-    "subgroup": "",
+    "dimension": "",
+    "level": "",
     "cause": "",
+    "period": "",
     "method": "",
     "status": "ok",
 }
@@ -183,6 +187,8 @@ def check_results(results: pd.DataFrame) -> None:
                 f"Results cannot have {column} {', '.join(unknown) or 'empty'}; "
                 f"allowed: {', '.join(word for word in words if word)}."
             )
+    if (results["level"].ne("") & results["dimension"].eq("")).any():
+        raise MetricInputError("Results need a dimension where they have a level.")
 
 
 def join_results(*parts: pd.DataFrame) -> pd.DataFrame:
@@ -241,15 +247,19 @@ def is_shown(row: pd.Series | None) -> bool:
     return row is not None and bool(pd.notna(row["estimate"]))
 
 
+def is_whole(rows: pd.DataFrame) -> pd.Series:
+    """Which rows tell of no part: neither a level of a dimension nor a calendar period."""
+    return rows["dimension"].eq("") & rows["period"].eq("")
+
+
 def main_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of whole groups under the main definition, where there are such among others.
 
     >>> rows = pd.DataFrame({"variant": ["default", "strict", "default"],
-    ...                      "subgroup": ["", "", "children=1-2"]})
+    ...                      "dimension": ["", "", "children"], "period": ""})
     >>> main_rows(rows).index.tolist(), main_rows(rows.loc[[2]]).index.tolist()
     ([0], [2])
     """
-    for column, main in (("variant", "default"), ("subgroup", "")):
-        is_main = rows[column].eq(main)
+    for is_main in (rows["variant"].eq("default"), is_whole(rows)):
         rows = rows.loc[is_main] if is_main.any() else rows
     return rows

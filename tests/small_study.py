@@ -62,7 +62,7 @@ import hfcore as hf
 if municipality in FAILING:
     raise ValueError("household 19121212" + "-1212 is odd")
 rows = pd.DataFrame({
-    "group": ["difference"], "subgroup": ["window=1-12"], "estimate": [-1300.0],
+    "group": ["difference"], "dimension": ["window"], "level": ["1-12"], "estimate": [-1300.0],
     "ci_low": [-2100.0], "ci_high": [-500.0], "n": [40], "key_n": [3.3], "df": [38.0],
 })
 results = hf.results.build_results(rows, metric="support_effect", unit="sek_per_month")

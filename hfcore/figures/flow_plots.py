@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from hfcore.figures.plot_style import GREY, INK, PALETTE, new_axes, styled, title
 from hfcore.i18n.formats import label, number
 from hfcore.i18n.texts import text
+from hfcore.metrics.planning import plan_pairs
 from hfcore.results import require_columns
 
 GAP = 0.03
@@ -29,7 +30,7 @@ def plot_plan_transitions(rows: pd.DataFrame, language: str = "sv", ax: Axes | N
     -------
     The axes; those given, or of a new figure. Bands that stay with their plan are grey.
     """
-    require_columns(rows, ("subgroup", "estimate", "month"), "rows")
+    require_columns(rows, ("level", "estimate", "month"), "rows")
     flows = _flows(rows)
     ax = new_axes(ax, height=0.45 * max(4, flows["start"].nunique()) + 1.0)
     ends = {side: _bars(flows, side) for side in ("start", "then")}
@@ -49,10 +50,8 @@ def plot_plan_transitions(rows: pd.DataFrame, language: str = "sv", ax: Axes | N
 
 def _flows(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a pair of plans with adults: start, then, adults, share of all; in declared order."""
-    pairs = rows["subgroup"].str.removeprefix("transition=").str.split(">", n=1, expand=True)
-    flows = pairs.rename(columns={0: "start", 1: "then"}).assign(
-        adults=rows["estimate"].fillna(0).to_numpy(dtype="float64")
-    )
+    adults = rows["estimate"].fillna(0).to_numpy(dtype="float64")
+    flows = plan_pairs(rows).assign(adults=adults)
     total = flows["adults"].sum()
     shown = flows.loc[flows["adults"].gt(0)]
     return shown.assign(share=shown["adults"] / total if total else 0.0)

@@ -167,7 +167,7 @@ def _with_back(
     closed_to: dict[str, np.ndarray], rows: pd.DataFrame, months: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The parts with those back on support taken out of the first, as a part of their own."""
-    is_back = rows["metric"].eq("reactivation") & rows["subgroup"].eq("since=start")
+    is_back = rows["metric"].eq("reactivation") & rows["dimension"].eq("since")
     back = rows.loc[is_back & rows["estimate"].notna()]
     if back.empty or not closed_to:
         return closed_to

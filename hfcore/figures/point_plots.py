@@ -22,7 +22,7 @@ from hfcore.figures.plot_style import (
     title,
 )
 from hfcore.figures.share_plots import measure, plot_shares
-from hfcore.i18n.formats import label, quantity, subgroup_label
+from hfcore.i18n.formats import label, part_label, part_labels, quantity
 from hfcore.i18n.texts import text
 
 
@@ -32,10 +32,10 @@ def plot_closure_reasons(rows: pd.DataFrame, language: str = "sv", ax: Axes | No
 
     Parameters
     ----------
-    rows : count rows that tell their parts by subgroup (``closure_reason``), in the order drawn.
+    rows : count rows that tell their parts by level (``closure_reason``), in the order drawn.
     """
     ax = row_axes(ax, len(rows))
-    names = [subgroup_label(each, language) for each in rows["subgroup"]]
+    names = part_labels(rows, language)
     counts = rows["estimate"].to_numpy(dtype="float64")
     sns.barplot(
         x=np.nan_to_num(counts),
@@ -69,7 +69,7 @@ def plot_closures_per_quarter(
     """
     together = rows.loc[rows["cause"].eq("")]
     ax = new_axes(ax, WIDTH, 3.2)
-    names = [subgroup_label(each, language) for each in together["subgroup"]]
+    names = part_labels(together, language)
     counts = together["estimate"].fillna(0).to_numpy(dtype="float64")
     places = np.arange(len(together))
     ax.bar(places, counts, color=PALETTE[0], width=0.72)
@@ -102,14 +102,15 @@ def plot_specifications(rows: pd.DataFrame, language: str = "sv", ax: Axes | Non
 
     Parameters
     ----------
-    rows : rows that differ by variant, else by method or subgroup too; the variant ``default`` is
+    rows : rows that differ by variant, else by method or part too; the variant ``default`` is
         the main one.
     """
     rows = rows.loc[rows["unit"].eq(rows["unit"].mode().iloc[0])]
+    rows = rows.assign(part=part_labels(rows, language))
     ax = row_axes(ax, len(rows))
     varying = ["variant"]
     if rows["variant"].duplicated().any():
-        varying = [c for c in ("variant", "method", "subgroup") if rows[c].nunique() > 1] or varying
+        varying = [c for c in ("variant", "method", "part") if rows[c].nunique() > 1] or varying
     names = [_choice(row, varying, language) for _, row in rows.iterrows()]
     draw_dots(ax, rows, names, language, rows["variant"].eq("default"))
     above = mark_zero(ax, rows, language)
@@ -120,7 +121,7 @@ def _choice(row: pd.Series, varying: Sequence[str], language: str) -> str:
     words = {
         "variant": label("variants", row["variant"], language),
         "method": label("methods", row["method"], language),
-        "subgroup": subgroup_label(row["subgroup"], language),
+        "part": row["part"],
     }
     return ", ".join(words[column] for column in varying if words[column])
 
@@ -136,11 +137,11 @@ def plot_balance(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = Non
         exceeds it, at 0.25.
     """
     shown = rows.loc[rows["metric"].eq("balance")]
-    covariates = list(dict.fromkeys(shown["subgroup"]))
+    covariates = list(dict.fromkeys(shown["level"]))
     ax = row_axes(ax, len(covariates))
     for group, filled in (("control", False), ("comparison", True)):
         style = GROUP_STYLE["participant" if filled else "control"]
-        dots = shown.loc[shown["group"].eq(group)].set_index("subgroup")["estimate"].abs()
+        dots = shown.loc[shown["group"].eq(group)].set_index("level")["estimate"].abs()
         heights = np.arange(len(covariates))
         x = dots.reindex(covariates).to_numpy(dtype="float64")
         face = style["color"] if filled else "white"
@@ -152,7 +153,8 @@ def plot_balance(rows: pd.DataFrame, language: str = "sv", ax: Axes | None = Non
     limit = balance_limit(int(shown["n_events"].fillna(0).max() if len(shown) else 0))
     for line in dict.fromkeys((balance_limit(SMALL_SAMPLE), limit)):
         ax.axvline(line, color=GREY, linewidth=0.9, linestyle=":")
-    ax.set_yticks(range(len(covariates)), [subgroup_label(each, language) for each in covariates])
+    names = [label("covariates", each, language) for each in covariates]
+    ax.set_yticks(range(len(covariates)), names)
     ax.set_ylim(len(covariates) - 0.4, -0.6)
     ax.set_xlim(0, max(ax.get_xlim()[1], 1.1 * limit))
     value_axis(ax, "ratio", language)
@@ -184,8 +186,8 @@ def plot_naive_beside(rows: pd.DataFrame, language: str = "sv", ax: Axes | None 
 def _way_of_counting(row: pd.Series, language: str) -> str:
     """The measure, of whom and when, and below it the definition where it is not the main one."""
     words = [label("metrics", row["metric"], language)]
-    if row["subgroup"]:
-        words.append(subgroup_label(row["subgroup"], language))
+    if part := part_label(row["dimension"], row["level"], row["period"], language):
+        words.append(part)
     if pd.notna(row["month"]):
         words.append(text("words", "after_months", language, month=int(row["month"])))
     lines = [", ".join(words)]

@@ -19,13 +19,13 @@ from hfcore.i18n.formats import (
     month_name,
     number,
     p_value,
+    part_labels,
     quantity,
     span,
-    subgroup_label,
 )
 from hfcore.i18n.texts import has_text, text
 
-NAMES = ("municipality", "metric", "variant", "group", "subgroup", "cause", "month")
+NAMES = ("municipality", "metric", "variant", "group", "part", "cause", "month")
 COUNTS = ("n", "n_events", "n_at_risk")
 _SECTIONS = {
     "metric": "metrics",
@@ -77,6 +77,7 @@ def show_table(
      participants   57% 121
     control group   39% 363
     """
+    rows = _with_parts(rows, language)
     is_result = {"metric", "estimate", "unit"} <= set(rows.columns)
     makes_caption = caption is None and is_result and len(rows)
     words = caption_of_rows(rows, language) if makes_caption else caption or ""
@@ -89,6 +90,16 @@ def show_table(
     else:
         cells = _result_cells(rows, language, always)
     return Table(*cells, words, language, is_sortable)
+
+
+def _with_parts(rows: pd.DataFrame, language: str) -> pd.DataFrame:
+    """The rows with one column ``part``, in words, instead of dimension, level and period."""
+    if not {"dimension", "level"} <= set(rows.columns):
+        return rows
+    place = rows.columns.get_loc("dimension")
+    told = rows.drop(columns=["dimension", "level", "period"], errors="ignore")
+    told.insert(place, "part", part_labels(rows, language))
+    return told
 
 
 def _result_cells(
@@ -145,11 +156,11 @@ def _name_columns(rows: pd.DataFrame, language: str, always: str | None) -> tupl
 def _name(column: str, value: object, language: str) -> str:
     if pd.isna(value) or value == "":
         # Never an empty heading of a row: screen readers announce it as nothing.
-        return text("words", "whole", language) if column == "subgroup" else ""
+        return text("words", "whole", language) if column == "part" else ""
     if column == "month":
         return number(int(value), language)
-    if column == "subgroup":
-        return subgroup_label(str(value), language)
+    if column == "part":
+        return str(value)
     return label(_SECTIONS.get(column, column), str(value), language)
 
 
@@ -234,7 +245,7 @@ def _plain_text(value: object, column: str, series: pd.Series, language: str) ->
             return quantity(value, unit, language)
         is_whole = not is_float_dtype(series) or float(value).is_integer()
         return number(value, language, 0 if is_whole else 2)
-    return _name(column, value, language) if column in (*_SECTIONS, "subgroup") else str(value)
+    return _name(column, value, language) if column in (*_SECTIONS, "part") else str(value)
 
 
 def caption_of_rows(rows: pd.DataFrame, language: str) -> str:

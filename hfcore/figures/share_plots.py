@@ -21,7 +21,7 @@ from hfcore.figures.plot_style import (
     styled,
     title,
 )
-from hfcore.i18n.formats import label, subgroup_label
+from hfcore.i18n.formats import label, part_labels
 from hfcore.i18n.texts import text
 
 _MANY_POINTS = 8
@@ -41,7 +41,7 @@ def plot_shares(
     ----------
     rows : rows of one metric in the unit share, one a month and group. Months in a row are drawn
         as steps with bands; others as points with their intervals.
-    by : ``group`` or ``subgroup``, what the lines tell apart; lines without a figure are left out.
+    by : ``group`` or ``part``, what the lines tell apart; lines without a figure are left out.
     months : what the months are counted from: a text of the section axes.
 
     Returns
@@ -49,6 +49,7 @@ def plot_shares(
     The axes; those given, or of a new figure. Below them the numbers still followed, or where
     nobody is followed over time those counted.
     """
+    rows = rows.assign(part=part_labels(rows, language))
     shown = rows.loc[rows["estimate"].notna() & rows["month"].notna()].sort_values("month")
     lines = [shown.loc[shown[by].eq(name)] for name in dict.fromkeys(rows[by])]
     lines = [line for line in lines if len(line)]
@@ -99,7 +100,7 @@ def _style(name: str, place: int) -> dict[str, object]:
 def _name(name: str, by: str, language: str) -> str:
     if not name:
         return text("words", "whole", language)
-    return subgroup_label(name, language) if by == "subgroup" else label("groups", name, language)
+    return name if by == "part" else label("groups", name, language)
 
 
 def _draw_steps(ax: Axes, line: pd.DataFrame, style: dict) -> None:

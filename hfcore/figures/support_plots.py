@@ -20,8 +20,9 @@ from hfcore.figures.plot_style import (
     styled,
     title,
 )
-from hfcore.i18n.formats import label, money, span, subgroup_label
+from hfcore.i18n.formats import label, money, part_label, span
 from hfcore.i18n.texts import text
+from hfcore.metrics.difference_in_differences import WINDOWS
 
 # No estimator is safe in later months: there a range is told and no point (METHODS.md).
 MONTHS_WITH_POINT = 12
@@ -78,7 +79,7 @@ def plot_support_effect(rows: pd.DataFrame, language: str = "sv", ax: Axes | Non
 
     Parameters
     ----------
-    rows : ``support_effect`` rows: by month, and ``window=…`` rows, drawn over their months with
+    rows : ``support_effect`` rows: by month, and rows of ``window``, drawn over their months with
         their intervals as boxes. A window that overlaps an earlier row's window is left out. The
         first year has its estimate as a thick line; a later window is told as a range alone.
     """
@@ -109,9 +110,8 @@ def plot_support_effect(rows: pd.DataFrame, language: str = "sv", ax: Axes | Non
 def _windows(effects: pd.DataFrame) -> list[tuple[int, int, pd.Series]]:
     """First and last month of each window that overlaps no earlier one, with its row."""
     found: list[tuple[int, int, pd.Series]] = []
-    for _, row in effects.loc[effects["subgroup"].str.startswith("window=")].iterrows():
-        ends = pd.Series([row["subgroup"]]).str.extract(r"=(-?\d+)-(-?\d+)").iloc[0].astype(int)
-        first, last = int(ends[0]), int(ends[1])
+    for _, row in effects.loc[effects["dimension"].eq("window")].iterrows():
+        first, last = WINDOWS[row["level"]]
         if all(last < begun or first > ended for begun, ended, _ in found):
             found.append((first, last, row))
     return found
@@ -129,7 +129,7 @@ def _draw_window(ax: Axes, first: int, last: int, row: pd.Series, language: str)
     if is_told:
         range_words = span(row["ci_low"], row["ci_high"], row["unit"], language)
         answer = money(row["estimate"], language) if is_point else range_words
-    words = f"{subgroup_label(row['subgroup'], language)}\n{answer}"
+    words = f"{part_label('window', row['level'], '', language)}\n{answer}"
     look = {"color": colour, "fontsize": 9, "fontweight": "bold", "linespacing": 1.3}
     place = ax.get_xaxis_transform()
     ax.text((first + last) / 2, 0.03, words, transform=place, ha="center", va="bottom", **look)

@@ -7,6 +7,7 @@ import pandas as pd
 from hfcore.figures.html_table import Table
 from hfcore.i18n.formats import label, quantity
 from hfcore.i18n.texts import text
+from hfcore.metrics.planning import plan_pairs
 from hfcore.results import require_columns
 
 
@@ -20,9 +21,9 @@ def show_transitions(rows: pd.DataFrame, caption: str, language: str = "sv") -> 
     Examples
     --------
     >>> from hfcore.results import build_results
-    >>> rows = build_results(pd.DataFrame({"estimate": [4.0, 2.0, 1.0], "subgroup": [
-    ...     "transition=studies>studies", "transition=studies>none", "transition=none>none"]}),
-    ...     metric="flow", unit="count")
+    >>> rows = build_results(pd.DataFrame({"estimate": [4.0, 2.0, 1.0], "level": [
+    ...     "studies>studies", "studies>none", "none>none"]}),
+    ...     metric="flow", dimension="transition", unit="count")
     >>> show_transitions(rows, "Plans", "en")
     Plans
     plan at the start studies no plan all
@@ -30,7 +31,7 @@ def show_transitions(rows: pd.DataFrame, caption: str, language: str = "sv") -> 
               no plan       –       1   1
                   all       4       3   7
     """
-    require_columns(rows, ("subgroup", "estimate"), "rows")
+    require_columns(rows, ("level", "estimate"), "rows")
     counts = _square(rows)
     heading = text("columns", "plan_at_start", language)
     names = [_plan(plan, language) for plan in counts.index]
@@ -45,12 +46,18 @@ def show_transitions(rows: pd.DataFrame, caption: str, language: str = "sv") -> 
 
 def _square(rows: pd.DataFrame) -> pd.DataFrame:
     """Counts by plan at the start and then, in the order of the rows, with totals named ""."""
-    pairs = rows["subgroup"].str.removeprefix("transition=").str.split(">", n=1, expand=True)
+    pairs = plan_pairs(rows)
     known = pairs.assign(count=rows["estimate"].fillna(0)).loc[lambda each: each["count"].gt(0)]
     if known.empty:
         return pd.DataFrame()
-    plans = [plan for plan in dict.fromkeys(pairs[0]) if known[[0, 1]].eq(plan).any(axis=None)]
-    square = known.pivot(index=0, columns=1, values="count").reindex(plans, columns=plans)
+    plans = [
+        plan
+        for plan in dict.fromkeys(pairs["start"])
+        if known[["start", "then"]].eq(plan).any(axis=None)
+    ]
+    square = known.pivot(index="start", columns="then", values="count").reindex(
+        plans, columns=plans
+    )
     square = square.fillna(0.0)
     both = pd.concat([square, square.sum().to_frame("").T])
     return both.assign(**{"": both.sum(axis=1)})

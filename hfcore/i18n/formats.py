@@ -14,7 +14,7 @@ from hfcore.i18n.texts import has_text, text
 LOCALES = {"sv": "sv_SE", "en": "en_GB"}
 MINUS = "−"
 MANY_PARTS = 3
-_SUBGROUP_SECTIONS = {
+_LEVEL_SECTIONS = {
     "reason": "reasons",
     "covariate": "covariates",
     "step": "steps",
@@ -157,19 +157,24 @@ def label(section: str, code: str, language: str) -> str:
     return joint.join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-def subgroup_label(subgroup: str, language: str) -> str:
-    """What a subgroup is called.
+def part_label(dimension: str, level: str, period: str, language: str) -> str:
+    """What a part of the whole is called, or a calendar period; empty for the whole.
 
-    >>> subgroup_label("reason=work", "sv"), subgroup_label("window=1-12", "en")
+    >>> part_label("reason", "work", "", "sv"), part_label("window", "1-12", "", "en")
     ('arbete', 'months 1–12')
-    >>> subgroup_label("quarter=2013Q3", "sv"), subgroup_label("start=from_2020-03", "en")
+    >>> part_label("", "", "2013Q3", "sv"), part_label("start", "from", "2020-03", "en")
     ('kv 3 2013', 'started in March 2020 or later')
-    >>> subgroup_label("window=-6--1", "sv"), subgroup_label("months=6-12", "en")
+    >>> part_label("window", "-6--1", "", "sv"), part_label("months", "6-12", "", "en")
     ('månad −6 till −1', 'from 6 to 12 months')
-    >>> subgroup_label("transition=sick_leave>studies", "en")
+    >>> part_label("transition", "sick_leave>studies", "", "en")
     'sick leave to studies'
     """
-    dimension, _, code = subgroup.partition("=")
+    if dimension == "start":
+        return text("words", f"start_{level}", language, month=period_label(period, language))
+    if not level:
+        return period_label(period, language) or dimension
+    # Protected texts that a spreadsheet would take for a formula begin with an apostrophe.
+    code = level.removeprefix("'")
     if dimension == "window" and (ends := re.fullmatch(r"(-?\d+)-(-?\d+)", code)):
         first, last = (number(int(end), language) for end in ends.groups())
         # A dash beside a minus sign cannot be read.
@@ -177,21 +182,38 @@ def subgroup_label(subgroup: str, language: str) -> str:
         return text("words", key, language, first=first, last=last)
     if dimension == "months" and (ends := re.fullmatch(r"(\d+)-(\d+)", code)):
         return text("words", "months_apart", language, first=ends[1], last=ends[2])
-    if dimension in ("months_on_support", "followed_months") and code:
+    if dimension in ("months_on_support", "followed_months"):
         return text("words", dimension, language, band=_band(code, language))
-    if dimension in ("quarter", "half_year") and (
-        parts := re.fullmatch(r"(\d{4})-?[QH](\d)", code)
-    ):
-        return text("words", dimension, language, year=parts[1], part=parts[2])
-    if dimension == "start" and (parts := re.fullmatch(r"(before|from)_(\d{4})-(\d{2})", code)):
-        month = month_name(date(int(parts[2]), int(parts[3]), 1), language)
-        return text("words", f"start_{parts[1]}", language, month=month)
-    if dimension == "children" and code:
+    if dimension == "children":
         return text("words", "children_of", language, band=_band(code, language))
     if dimension == "transition" and ">" in code:
         start, then = (label("plans", each, language) for each in code.split(">", 1))
         return text("words", "from_to", language, start=start, then=then)
-    return label(_SUBGROUP_SECTIONS.get(dimension, dimension), code, language) if code else subgroup
+    return label(_LEVEL_SECTIONS.get(dimension, dimension), code, language)
+
+
+def part_labels(rows: pd.DataFrame, language: str) -> list[str]:
+    """What the part of each row is called."""
+    periods = rows["period"] if "period" in rows else [""] * len(rows)
+    return [
+        part_label(*each, language)
+        for each in zip(rows["dimension"], rows["level"], periods, strict=True)
+    ]
+
+
+def period_label(period: str, language: str) -> str:
+    """A calendar month, quarter, half-year or year in words.
+
+    >>> period_label("2020-03", "en"), period_label("2019H2", "en"), period_label("2019", "sv")
+    ('March 2020', 'half-year 2, 2019', '2019')
+    """
+    found = re.fullmatch(r"(\d{4})([QH-])(\d{1,2})", period)
+    if not found:
+        return period
+    year, kind, part = found.groups()
+    if kind == "-":
+        return month_name(date(int(year), int(part), 1), language)
+    return text("words", {"Q": "quarter", "H": "half_year"}[kind], language, year=year, part=part)
 
 
 def _band(code: str, language: str) -> str:
@@ -205,12 +227,13 @@ def _band(code: str, language: str) -> str:
 def row_label(row: pd.Series, language: str) -> str:
     """The words that tell a row from the others of its metric: group, part and cause.
 
-    >>> row_label(pd.Series({"group": "control", "subgroup": "", "cause": "moved"}), "en")
+    >>> row = {"group": "control", "dimension": "", "level": "", "period": "", "cause": "moved"}
+    >>> row_label(pd.Series(row), "en")
     'control group, moved'
     """
     words = [
         label("groups", row["group"], language) if row["group"] else "",
-        subgroup_label(row["subgroup"], language) if row["subgroup"] else "",
+        part_label(row["dimension"], row["level"], row["period"], language),
         label("causes", row["cause"], language) if row["cause"] else "",
     ]
     return ", ".join(word for word in words if word)

@@ -63,7 +63,8 @@ def back_since_start(
         status=np.where(found.is_known, "ok", unknown),
         group="participant",
         variant="default",
-        subgroup="since=start",
+        dimension="since",
+        level="start",
         cause="",
         method="aalen_johansen_states",
     )
@@ -105,10 +106,10 @@ def closures_against_payments(
 
     Returns
     -------
-    One row a ``subgroup``: ``payments=closed`` (so many closed), of whom
-    ``payments=still_paid`` in some of the gap's months after the month of closure,
-    ``payments=stopped``, and ``payments=unknown`` where the export does not reach so far; and
-    ``payments=open_without_payment``: ongoing stays without payment in the gap's last known months.
+    One row a level of ``payments``: ``closed`` (so many closed), of whom ``still_paid`` in some
+    of the gap's months after the month of closure, ``stopped``, and ``unknown`` where the export
+    does not reach so far; and ``open_without_payment``: ongoing stays without payment in the
+    gap's last known months.
     """
     require_columns(cohort, _COHORT, "cohort")
     paid = paid_months(entered(cohort), payments, study)
@@ -126,7 +127,7 @@ def closures_against_payments(
         "unknown": is_so & ~is_known,
         "open_without_payment": is_open & ~is_paid_last,
     }
-    parts = [households.loc[which].assign(subgroup=f"payments={k}") for k, which in kinds.items()]
-    cells = {"group": ["participant"], "subgroup": [f"payments={kind}" for kind in kinds]}
+    parts = [households.loc[which].assign(level=kind) for kind, which in kinds.items()]
+    cells = {"group": ["participant"], "level": list(kinds)}
     rows = count_rows(pd.concat(parts, ignore_index=True), cells)
-    return build_results(rows, metric="flow", unit="count", method="count")
+    return build_results(rows, metric="flow", dimension="payments", unit="count", method="count")

@@ -43,9 +43,9 @@ def closure_share_entered(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Share of all households that entered which have closed to each cause, under every variant.
 
     Who entered lately counts as not closed, so the share is too low while households remain.
-    Beside it (``subgroup`` ``followed_months=12``) the share that closed to the cause within so
-    many months, among those who started at least so long before the cut-off; no such household is
-    lost from sight, so this share is unbiased but leaves out the latest.
+    Beside it (dimension ``followed_months``, level ``12``) the share that closed to the cause
+    within so many months, among those who started at least so long before the cut-off; no such
+    household is lost from sight, so this share is unbiased but leaves out the latest.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def closure_share_entered(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
         late = followed["month_closed"].gt(months).fillna(False).astype(bool)
         within = followed.assign(closure_reason=followed["closure_reason"].mask(late))
         part = _shares(within, study, "closure_share_entered")
-        parts.append(part.assign(subgroup=f"followed_months={months}"))
+        parts.append(part.assign(dimension="followed_months", level=str(months)))
     return join_results(*parts)
 
 
@@ -112,18 +112,15 @@ def closure_reason(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    One row a reason (``subgroup`` ``reason=…``); the cause that the study counts it to is not
+    One row a reason (dimension ``reason``); the cause that the study counts it to is not
     told here, since it may depend on the assessment.
     """
     require_columns(cohort, _NEEDED, "cohort")
     closed = entered(cohort).loc[lambda frame: frame["is_closed"]]
-    labelled = closed.assign(subgroup="reason=" + closed["closure_reason"].astype("str"))
-    cells = {
-        "group": ["participant"],
-        "subgroup": [f"reason={reason}" for reason in CLOSURE_REASONS],
-    }
-    rows = count_rows(labelled, cells)
-    return build_results(rows, metric="closure_reason", unit="count", method="count")
+    cells = {"group": ["participant"], "level": CLOSURE_REASONS}
+    rows = count_rows(closed.rename(columns={"closure_reason": "level"}), cells)
+    constants = {"dimension": "reason", "unit": "count", "method": "count"}
+    return build_results(rows, metric="closure_reason", **constants)
 
 
 def closures_per_quarter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -131,18 +128,18 @@ def closures_per_quarter(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    One row a quarter from the first start to the cut-off (``subgroup`` ``quarter=2016Q2``) and
+    One row a quarter from the first start to the cut-off (``period`` ``2016Q2``) and
     cause; an empty cause is all together. Quarters without closures stand with 0.
     """
     require_columns(cohort, (*_NEEDED, "started_on", "closed_on"), "cohort")
     stays = assign_cause(entered(cohort), study)
     closed = stays.loc[stays["is_closed"]]
-    labelled = closed.assign(subgroup="quarter=" + _quarter(closed["closed_on"]))
+    labelled = closed.assign(period=_quarter(closed["closed_on"]))
     first = stays["started_on"].min()
     cells = {
         "group": ["participant"],
         "cause": ["", *study.causes],
-        "subgroup": [] if pd.isna(first) else _quarters(first, pd.Timestamp(study.cutoff)),
+        "period": [] if pd.isna(first) else _quarters(first, pd.Timestamp(study.cutoff)),
     }
     rows = count_rows(pd.concat([labelled, labelled.assign(cause="")]), cells)
     return build_results(rows, metric="closures_per_quarter", unit="count", method="count")
@@ -154,7 +151,7 @@ def _quarter(dates: pd.Series) -> pd.Series:
 
 def _quarters(first: pd.Timestamp, last: pd.Timestamp) -> list[str]:
     numbers = np.arange(first.year * 4 + first.quarter - 1, last.year * 4 + last.quarter)
-    return [f"quarter={number // 4}Q{number % 4 + 1}" for number in numbers]
+    return [f"{number // 4}Q{number % 4 + 1}" for number in numbers]
 
 
 def support_time_at_closure(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -170,10 +167,10 @@ def support_time_at_closure(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     months = closed["months_on_support"] + closed["month_closed"]
     known = closed.loc[months.notna()]
     bounds = study.definitions.duration_bands_months
-    label = {"subgroup": [f"months_on_support={each}" for each in band_labels(bounds)]}
     rows = distribution_rows(
-        known.assign(subgroup="months_on_support=" + banded(months.loc[known.index], bounds)),
+        known.assign(level=banded(months.loc[known.index], bounds)),
         {"group": ["participant"]},
-        label,
+        {"level": band_labels(bounds)},
     )
-    return build_results(rows, metric="support_duration_band", unit="share", variant="at_closure")
+    constants = {"dimension": "months_on_support", "unit": "share", "variant": "at_closure"}
+    return build_results(rows, metric="support_duration_band", **constants)

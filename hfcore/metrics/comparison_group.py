@@ -174,7 +174,7 @@ def balance(comparison: pd.DataFrame, study: Study) -> pd.DataFrame:
     Returns
     -------
     Results: metric ``balance`` (standardised mean difference, participants − others),
-    ``variance_ratio`` (participants / others, numbers only) with subgroup ``covariate=…``, and
+    ``variance_ratio`` (participants / others, numbers only) with dimension ``covariate``, and
     ``effective_sample_size``; group ``control`` is all controls as they are, ``comparison`` the
     weighted ones. ``n`` counts the rows of both groups with weight, ``n_events`` the participants.
 
@@ -207,7 +207,7 @@ def balance(comparison: pd.DataFrame, study: Study) -> pd.DataFrame:
             | {"method": "kish"}
         )
     return build_results(
-        pd.DataFrame(rows).fillna({"subgroup": "", "unit": "ratio", "status": "ok"})
+        pd.DataFrame(rows).fillna({"dimension": "", "level": "", "unit": "ratio", "status": "ok"})
     )
 
 
@@ -217,15 +217,15 @@ def _balance_rows(
     rows = []
     for name in matrix:
         values = matrix[name].to_numpy()
-        subgroup = own | {"subgroup": f"covariate={name}"}
+        of_covariate = own | {"dimension": "covariate", "level": name}
         gap = standardised_difference(values, treated, weights)
         status = "ok" if np.isfinite(gap) else "not_available"
-        rows.append(subgroup | {"metric": "balance", "estimate": gap, "status": status})
+        rows.append(of_covariate | {"metric": "balance", "estimate": gap, "status": status})
         if not _is_binary(values):
             ratio = variance_ratio(values, treated, weights)
             status = "ok" if np.isfinite(ratio) else "not_available"
             rows.append(
-                subgroup | {"metric": "variance_ratio", "estimate": ratio, "status": status}
+                of_covariate | {"metric": "variance_ratio", "estimate": ratio, "status": status}
             )
     return rows
 

@@ -12,10 +12,13 @@ from hfcore.metrics.contributions import entered
 from hfcore.metrics.covariates import covariate_matrix
 from hfcore.metrics.difference_in_differences import contrast_row, difference_of_changes
 from hfcore.metrics.incidence_rows import coded, counted, difference_rows, incidence_rows
-from hfcore.metrics.subgroups import gated, label_groups, start_values
+from hfcore.metrics.subgroups import gated, label_groups, part_of
 from hfcore.results import build_results
 from hfcore.schema import GROUPS
 from hfcore.study import Study
+
+# The dimensions of two groups: the group that is named, and the one it is held against.
+_COMPARED = {"applicant_sex": ("woman", "man"), "start": ("from", "before")}
 
 
 def group_differences(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -24,7 +27,7 @@ def group_differences(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     Returns
     -------
     ``incidence_difference`` at the headline month: one row a cause, dimension of two groups
-    (``subgroup`` names the one from whose share the other's is taken: women − men, later −
+    (the level is the one from whose share the other's is taken: women − men, later −
     earlier starts) and variant. ``default`` takes the groups as they are, ``adjusted`` holds the
     study's covariates equal. n counts both groups, n_events the one named. Null and ``too_few``
     where a group has fewer than ``min_households_group`` households or the share is unknown.
@@ -41,21 +44,15 @@ def group_differences(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     Zou & Donner (2008); Andersen, Klein & Rosthøj (2003) Biometrika 90:15.
     """
     stays = assign_cause(entered(cohort), study)
-    labels, first_of = label_groups(stays, study), _compared(study)
+    labels = label_groups(stays, study)
     parts = []
-    for dimension, (named, other) in first_of.items():
+    for dimension, (named, other) in _COMPARED.items():
         pair = [stays.loc[labels[dimension].eq(value)] for value in (named, other)]
         is_large = min(map(len, pair)) >= study.definitions.min_households_group
         for rows in (_plain_differences(pair, study), _adjusted_differences(pair, study)):
-            parts.append(gated(rows, is_large).assign(subgroup=f"{dimension}={named}"))
+            parts.append(gated(rows, is_large).assign(**part_of(dimension, named, study)))
     rows = pd.concat(parts, ignore_index=True).assign(group="participant")
     return build_results(rows, metric="incidence_difference", unit="share")
-
-
-def _compared(study: Study) -> dict[str, tuple[str, str]]:
-    """The dimensions of two groups: the group that is named, and the one it is held against."""
-    before, since = start_values(study)
-    return {"applicant_sex": ("woman", "man"), "start": (since, before)}
 
 
 def _plain_differences(pair: list[pd.DataFrame], study: Study) -> pd.DataFrame:
@@ -141,10 +138,10 @@ def hazard_ratios(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    One row a dimension of two groups and kind of ratio: subgroup (the group named), households,
-    events, kind, ratio, ci_low, ci_high. ``subdistribution`` (Fine & Gray) is about the share that
-    has left by a month, ``cause_specific`` (Cox, Efron's ties) about those still taking part. Null
-    where a group is too small to be told or nobody of it left so.
+    One row a dimension of two groups and kind of ratio: dimension, level (the group named),
+    period, kind, households, events, ratio, ci_low, ci_high. ``subdistribution`` (Fine & Gray) is
+    about the share that has left by a month, ``cause_specific`` (Cox, Efron's ties) about those
+    still taking part. Null where a group is too small to be told or nobody of it left so.
 
     References
     ----------
@@ -153,13 +150,13 @@ def hazard_ratios(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     stays = assign_cause(entered(cohort), study)
     labels = label_groups(stays, study)
     parts = []
-    for dimension, pair in _compared(study).items():
+    for dimension, pair in _COMPARED.items():
         told = stays.loc[labels[dimension].isin(pair)]
         is_named = labels[dimension].loc[told.index].eq(pair[0]).to_numpy()
         rows = _ratios(told, is_named, study)
-        parts.append(rows.assign(subgroup=f"{dimension}={pair[0]}"))
-    columns = ["subgroup", "kind", "households", "events", "ratio", "ci_low", "ci_high"]
-    return pd.concat(parts, ignore_index=True)[columns]
+        parts.append(rows.assign(**part_of(dimension, pair[0], study)))
+    figures = ["kind", "households", "events", "ratio", "ci_low", "ci_high"]
+    return pd.concat(parts, ignore_index=True)[["dimension", "level", "period", *figures]]
 
 
 def _ratios(stays: pd.DataFrame, is_named: np.ndarray, study: Study) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hfcore.errors import MetricInputError
 from hfcore.estimators.matching import balance_limit
-from hfcore.results import build_results, require_columns
+from hfcore.results import build_results, require_columns, rows_of
 from hfcore.schema import GROUPS
 from hfcore.study import Study
 
@@ -53,7 +53,7 @@ def design_rules(
     against a group shown to be alike; 4 assignment as good as chance; 5 a lottery.
     """
     _check(means, balance, effect, assignment)
-    window = effect.loc[effect["subgroup"].eq("window=1-12") & effect["variant"].eq("default")]
+    window = rows_of(effect, "support_effect", dimension="window", level="1-12")
     enough = study.definitions.min_households_arm
     rules = [
         ("has_outcome", 1, _has_mean(means, "participant", after=True)),
@@ -86,7 +86,7 @@ def design_grade(
     rules = design_rules(means, balance, effect, study, assignment)
     failed = rules.loc[~rules["is_met"], "grade"]
     grade = int(failed.min()) - 1 if len(failed) else 5
-    window = effect.loc[effect["subgroup"].eq("window=1-12") & effect["variant"].eq("default")]
+    window = rows_of(effect, "support_effect", dimension="window", level="1-12")
     own = window[["n", "n_events", "key_n", "key_events"]].head(1).reset_index(drop=True)
     row = pd.DataFrame({"estimate": [float(grade) if grade else np.nan]}).join(own)
     return build_results(
@@ -128,7 +128,17 @@ def _check(
         raise MetricInputError(
             f"There is no assignment {assignment!r}; there are: {', '.join(ASSIGNMENTS)}."
         )
-    needed = ("metric", "group", "subgroup", "variant", "month", "estimate", "n", "n_events")
+    needed = (
+        "metric",
+        "group",
+        "dimension",
+        "level",
+        "variant",
+        "month",
+        "estimate",
+        "n",
+        "n_events",
+    )
     for name, frame in (("means", means), ("balance", balance), ("effect", effect)):
         require_columns(frame, needed, name)
 

@@ -70,7 +70,7 @@ def flow(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    One row a group and step (``subgroup`` ``step=…``). ``not_started`` (still in the queue or
+    One row a group and step (dimension ``step``). ``not_started`` (still in the queue or
     never began), ``end_before_start`` (dates that cannot be) and ``no_index_month`` (controls to
     whom no start was given) are the losses: referred = not_started + started, and started or
     control = losses + analysed; analysed = closed + ongoing for participants.
@@ -88,10 +88,10 @@ def flow(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
         "closed": is_participant & stays & cohort["is_closed"],
         "ongoing": is_participant & stays & ~cohort["is_closed"],
     }
-    parts = [cohort.loc[where].assign(subgroup=f"step={step}") for step, where in steps.items()]
-    cells = {"group": GROUPS, "subgroup": [f"step={step}" for step in STEPS]}
+    parts = [cohort.loc[where].assign(level=step) for step, where in steps.items()]
+    cells = {"group": GROUPS, "level": STEPS}
     rows = count_rows(pd.concat(parts), cells)
-    return build_results(rows, metric="flow", unit="count", method="count")
+    return build_results(rows, metric="flow", dimension="step", unit="count", method="count")
 
 
 def _is_started(cohort: pd.DataFrame) -> pd.Series:
@@ -104,8 +104,8 @@ def support_duration(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     Returns
     -------
     ``support_duration_at_start``: the mean in months by group. ``support_duration_band``: the
-    share in each declared band (``subgroup`` ``months_on_support=0-5``, bounds included), and as
-    a curve the share on support for at least ``month`` months (``subgroup`` empty). Households
+    share in each declared band (dimension ``months_on_support``, level ``0-5``, bounds included),
+    and as a curve the share on support for at least ``month`` months (no dimension). Households
     whose first month on support is unknown are left out; n says how many are known.
     """
     require_columns(cohort, ("group", "months_on_support", "record_key"), "cohort")
@@ -128,10 +128,10 @@ def _with_stay_or_control(cohort: pd.DataFrame) -> pd.DataFrame:
 
 
 def _band_shares(known: pd.DataFrame, bounds: tuple[int, ...]) -> pd.DataFrame:
-    band = "months_on_support=" + banded(known["months_on_support"], bounds)
-    label = {"subgroup": [f"months_on_support={each}" for each in band_labels(bounds)]}
-    rows = distribution_rows(known.assign(subgroup=band), {"group": GROUPS}, label)
-    return build_results(rows, metric="support_duration_band", unit="share")
+    banded_known = known.assign(level=banded(known["months_on_support"], bounds))
+    rows = distribution_rows(banded_known, {"group": GROUPS}, {"level": band_labels(bounds)})
+    constants = {"dimension": "months_on_support", "unit": "share"}
+    return build_results(rows, metric="support_duration_band", **constants)
 
 
 def _at_least_shares(known: pd.DataFrame, bounds: tuple[int, ...]) -> pd.DataFrame:

@@ -247,22 +247,28 @@ def plan_transitions(
 
     Returns
     -------
-    One row a group, point and pair of plans (``subgroup`` ``transition=from>to``), zeros included;
-    codes that the study does not declare come last. The adults are those of ``plan_changed`` and
-    add up to its n.
+    One row a group, point and pair of plans (dimension ``transition``, level ``from>to``), zeros
+    included; codes that the study does not declare come last. The adults are those of
+    ``plan_changed`` and add up to its n.
     """
     points = adults_by_point(plans, persons, cohort, study)
     observed = points.loc[points["standing"].eq("observed")]
-    pair = "transition=" + observed["plan_at_start"] + ">" + observed["plan"]
+    pair = observed["plan_at_start"] + ">" + observed["plan"]
     declared = study.definitions.plans
     codes = [*declared, *sorted(set(plans["plan"].dropna()) - set(declared))]
     cells = {
         "group": GROUPS,
         "month": study.definitions.measurement_points_months,
-        "subgroup": [f"transition={start}>{then}" for start, then in product(codes, codes)],
+        "level": [f"{start}>{then}" for start, then in product(codes, codes)],
     }
-    rows = count_rows(observed.assign(subgroup=pair), cells)
-    return build_results(rows, metric="flow", unit="count", method="count")
+    rows = count_rows(observed.assign(level=pair), cells)
+    return build_results(rows, metric="flow", dimension="transition", unit="count", method="count")
+
+
+def plan_pairs(transitions: pd.DataFrame) -> pd.DataFrame:
+    """The plan at the start and the plan then (start, then) of each row of ``plan_transitions``."""
+    pairs = transitions["level"].str.split(">", n=1, expand=True)
+    return pairs.reindex(columns=[0, 1]).set_axis(["start", "then"], axis=1)
 
 
 def plan_flow(
@@ -272,23 +278,28 @@ def plan_flow(
 
     Returns
     -------
-    One row a group, point and ``subgroup``: ``adults=started``, who are either ``observed``,
+    One row a group, point and level of ``adults``: ``started``, who are either ``observed``,
     ``not_followed_long_enough`` or ``no_plan_at_start``; ``moved_or_deceased`` are some of the
-    observed; ``households=observed`` are the households of the observed adults.
+    observed. Level ``observed`` of ``households`` are the households of the observed adults.
     """
     points = adults_by_point(plans, persons, cohort, study)
     observed = points.loc[points["standing"].eq("observed")]
     homes = observed.drop_duplicates(["month", "household_id"])
     parts = [
-        points.assign(subgroup="adults=started"),
-        points.assign(subgroup="adults=" + points["standing"]),
-        observed.loc[observed["is_gone"]].assign(subgroup="adults=moved_or_deceased"),
-        homes.assign(subgroup="households=observed", record_key=homes["household_key"]),
+        points.assign(level="started"),
+        points.assign(level=points["standing"]),
+        observed.loc[observed["is_gone"]].assign(level="moved_or_deceased"),
+        homes.assign(level="households", record_key=homes["household_key"]),
     ]
     cells = {
         "group": GROUPS,
         "month": study.definitions.measurement_points_months,
-        "subgroup": [*(f"adults={each}" for each in STANDINGS), "households=observed"],
+        "level": [*STANDINGS, "households"],
     }
     rows = count_rows(pd.concat(parts, ignore_index=True), cells)
+    is_home = rows["level"].eq("households")
+    rows = rows.assign(
+        dimension=np.where(is_home, "households", "adults"),
+        level=rows["level"].mask(is_home, "observed"),
+    )
     return build_results(rows, metric="flow", unit="count", method="count")

@@ -31,9 +31,9 @@ def plan_changes_over_time(
     Returns
     -------
     ``plan_changed_over_time`` and ``plan_closer_over_time``, one row a group and pair of points
-    (``subgroup`` ``months=6-12``: each point with the next, and the first with the last); later
-    minus earlier. n counts the adults observed at both points, n_events those who have it at one
-    of them only. Without a declared order the rows of ``plan_closer_over_time`` are
+    (dimension ``months``, level ``6-12``: each point with the next, and the first with the last);
+    later minus earlier. n counts the adults observed at both points, n_events those who have it at
+    one of them only. Without a declared order the rows of ``plan_closer_over_time`` are
     ``not_available``.
 
     Notes
@@ -74,10 +74,15 @@ def point_pairs(study: Study) -> list[tuple[int, int]]:
     return pairs + [(points[0], points[-1])] * (len(points) > 2)
 
 
+def pair_level(pair: tuple[int, int]) -> str:
+    """How results name two points: ``6-12``."""
+    return f"{pair[0]}-{pair[1]}"
+
+
 def _rows(adults: pd.DataFrame, event: str, study: Study) -> pd.DataFrame:
     """Group by pair of points, zeros included."""
     parts = [
-        _pair_rows(at_both(adults, event, pair)).assign(subgroup=f"months={pair[0]}-{pair[1]}")
+        _pair_rows(at_both(adults, event, pair)).assign(dimension="months", level=pair_level(pair))
         for pair in point_pairs(study)
     ]
     return pd.concat(parts) if parts else pd.DataFrame(columns=["group", "estimate"])

@@ -11,7 +11,7 @@ from hfcore.metrics.difference_in_differences import WINDOWS
 from hfcore.results import build_results, require_columns
 from hfcore.study import Study
 
-_NEEDED = ("municipality", "metric", "subgroup", "variant", "estimate", "ci_high", "df", "n")
+_NEEDED = ("municipality", "metric", "level", "variant", "estimate", "ci_high", "df", "n")
 
 
 def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -44,19 +44,20 @@ def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
     municipalities it is wide, and says so.
     """
     require_columns(effects, (*_NEEDED, "n_events", "key_n", "key_events"), "effects")
-    windows = effects.loc[effects["metric"].eq("support_effect") & effects["subgroup"].ne("")]
+    windows = effects.loc[effects["metric"].eq("support_effect") & effects["level"].ne("")]
     windows = windows.loc[windows["variant"].eq("default")]
-    present = set(windows["subgroup"])
+    present = set(windows["level"])
     rows = [
         row
-        for name in map("window={}".format, WINDOWS)
+        for name in WINDOWS
         if name in present
-        for row in _pooled_rows(windows.loc[windows["subgroup"].eq(name)], name, study)
+        for row in _pooled_rows(windows.loc[windows["level"].eq(name)], name, study)
     ]
     return build_results(
         pd.DataFrame(rows, columns=list(_EMPTY)),
         metric="support_effect",
         group="difference",
+        dimension="window",
         method="random_effects_hartung_knapp",
     )
 
@@ -65,7 +66,7 @@ _VARIANTS = ("pooled", "predicted", "between", "i_squared")
 _EMPTY = {
     "variant": "",
     "unit": "sek_per_month",
-    "subgroup": "",
+    "level": "",
     "estimate": np.nan,
     "ci_low": np.nan,
     "ci_high": np.nan,
@@ -92,7 +93,7 @@ def _pooled_rows(window: pd.DataFrame, name: str, study: Study) -> list[dict[str
         | sums
         | status
         | figure
-        | {"subgroup": name, "variant": variant}
+        | {"level": name, "variant": variant}
         | ({"unit": units[variant]} if variant in units else {})
         for variant, figure in figures.items()
     ]

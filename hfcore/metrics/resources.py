@@ -54,7 +54,7 @@ def worktime_share(worktime: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    One row a team and category (``subgroup`` ``category=…``), zeros included; n counts the
+    One row a team and category (dimension ``category``), zeros included; n counts the
     team's workers, ``largest`` and ``second_largest`` are the hours of the two workers who worked
     most in the category and ``sum_absolute`` all hours in it. No interval: the hours of a worker
     are not independent.
@@ -75,7 +75,8 @@ def worktime_share(worktime: pd.DataFrame) -> pd.DataFrame:
     rows = pd.DataFrame(
         {
             "group": team.map(GROUP_OF_TEAM),
-            "subgroup": "category=" + cells.get_level_values("category"),
+            "dimension": "category",
+            "level": cells.get_level_values("category"),
             "estimate": (hours / whole.where(whole.gt(0))).to_numpy(),
             "n": workers.reindex(team).fillna(0).to_numpy(),
             "largest": ordered.loc[place.eq(0)].reindex(cells).to_numpy(),

@@ -33,7 +33,6 @@ def label_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     require_columns(cohort, _NEEDED, "cohort")
     definitions = study.definitions
-    before, since = start_values(study)
     is_late = cohort["start_month"].ge(pd.Timestamp(definitions.split_month))
     return pd.DataFrame(
         {
@@ -42,32 +41,28 @@ def label_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
             "months_on_support": banded(
                 cohort["months_on_support"], definitions.duration_bands_months
             ),
-            "start": is_late.map({True: since, False: before}).where(cohort["start_month"].notna()),
+            "start": is_late.map({True: "from", False: "before"}).where(
+                cohort["start_month"].notna()
+            ),
         }
     )
 
 
-def start_values(study: Study) -> tuple[str, str]:
-    """The two values of the dimension start, with the month that parts them.
-
-    >>> from datetime import date
-    >>> start_values(Study("s", {}, True, date(2020, 1, 1), 2020, ()))
-    ('before_2020-03', 'from_2020-03')
-    """
-    month = study.definitions.split_month
-    return f"before_{month}", f"from_{month}"
+def part_of(dimension: str, level: str, study: Study) -> dict[str, str]:
+    """The columns of results that name a group; for ``start`` the period is the parting month."""
+    period = study.definitions.split_month if dimension == "start" else ""
+    return {"dimension": dimension, "level": level, "period": period}
 
 
-def group_labels(study: Study) -> list[str]:
-    """Every declared ``dimension=value``, in the order in which they are shown."""
+def group_levels(study: Study) -> dict[str, list[str]]:
+    """Every declared dimension with its levels, in the order in which they are shown."""
     definitions = study.definitions
-    values = {
+    return {
         "applicant_sex": ["woman", "man"],
         "children": band_labels(definitions.children_bands),
         "months_on_support": band_labels(definitions.duration_bands_months),
-        "start": list(start_values(study)),
+        "start": ["before", "from"],
     }
-    return [f"{dimension}={value}" for dimension, each in values.items() for value in each]
 
 
 def incidence_by_group(
@@ -77,8 +72,8 @@ def incidence_by_group(
 
     Returns
     -------
-    One row a group (``subgroup`` ``dimension=value``), cause and month 0 … horizon; ``too_few``
-    and null where the group has fewer than ``min_households_group`` households.
+    One row a group (dimension and level), cause and month 0 … horizon; ``too_few`` and null
+    where the group has fewer than ``min_households_group`` households.
 
     Notes
     -----
@@ -89,11 +84,12 @@ def incidence_by_group(
     labels = label_groups(stays, study)
     months = np.arange(study.definitions.horizon_months + 1)
     parts = []
-    for name in group_labels(study):
-        dimension, _, value = name.partition("=")
-        group = stays.loc[labels[dimension].eq(value)]
-        rows = incidence_rows(group, study.causes, months).assign(subgroup=name)
-        parts.append(gated(rows, len(group) >= study.definitions.min_households_group))
+    for dimension, levels in group_levels(study).items():
+        for level in levels:
+            group = stays.loc[labels[dimension].eq(level)]
+            rows = incidence_rows(group, study.causes, months)
+            rows = rows.assign(**part_of(dimension, level, study))
+            parts.append(gated(rows, len(group) >= study.definitions.min_households_group))
     rows = pd.concat(parts, ignore_index=True).assign(group="participant", variant=variant)
     return build_results(rows, metric="cumulative_incidence", unit="share", method="aalen_johansen")
 

@@ -108,9 +108,9 @@ def support_difference_naive(
 
     Returns
     -------
-    Results, one row a month −24…24 and one with subgroup ``window=1-24`` (households whose
-    24 months are all known), Welch intervals, in SEK per month. ``n`` counts the households of
-    both groups, ``n_events`` the participants among them.
+    Results, one row a month −24…24 and one with dimension ``window``, level ``1-24`` (households
+    whose 24 months are all known), Welch intervals, in SEK per month. ``n`` counts the households
+    of both groups, ``n_events`` the participants among them.
     """
     amounts, units = amounts_by_month(panel), households_of(panel)
     window = amounts.reindex(columns=range(1, 25)).mean(axis=1, skipna=False)
@@ -118,9 +118,11 @@ def support_difference_naive(
     rows = pd.concat(
         [
             difference_rows(months, units, study).assign(month=list(PANEL_MONTHS)),
-            difference_rows(window.to_frame(), units, study).assign(subgroup="window=1-24"),
+            difference_rows(window.to_frame(), units, study).assign(
+                dimension="window", level="1-24"
+            ),
         ]
-    ).fillna({"subgroup": ""})
+    ).fillna({"dimension": "", "level": ""})
     return build_results(
         rows,
         metric="support_difference_naive",
@@ -148,7 +150,7 @@ def support_effect(
 
     Returns
     -------
-    Results in SEK per month. Subgroups ``window=1-12``, ``13-24``, ``1-24`` are the estimates;
+    Results in SEK per month. Levels ``1-12``, ``13-24``, ``1-24`` of ``window`` are the estimates;
     the rows by month −24…24 describe (method ``monthly_did_description``): the monthly
     difference minus the mean difference over −12…−1, nothing adjusted. ``n`` counts the
     households whose window is whole, ``n_events`` the participants among them.
@@ -178,7 +180,7 @@ def support_effect(
     rows = [_window_row(amounts, units, x, study, name, window) for name, window in WINDOWS.items()]
     results = pd.concat([pd.DataFrame(rows), _monthly_rows(amounts, units, study)])
     return build_results(
-        results.fillna({"subgroup": ""}),
+        results.fillna({"dimension": "", "level": ""}),
         metric="support_effect",
         group="difference",
         unit="sek_per_month",
@@ -198,7 +200,7 @@ def _window_row(
     contrast, method = difference_of_changes(change, units, x)
     keys = units["record_key"].where(change.notna(), 0.0)
     row = contrast_row(contrast, (keys.sum(), keys[units["is_participant"]].sum()), study)
-    return row | {"subgroup": f"window={name}", "method": method}
+    return row | {"dimension": "window", "level": name, "method": method}
 
 
 def _monthly_rows(amounts: pd.DataFrame, units: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -214,9 +216,9 @@ def pretrend(panel: pd.DataFrame, study: Study, variant: str = "default") -> pd.
 
     Returns
     -------
-    Results in SEK per month: the change from months −12…−7 to −6…−1 (``window=-6--1``) and from
-    −18…−13 to −12…−7, participants − controls, Welch intervals. Never a gate: at these sizes it
-    rejects sound designs and passes unsound ones (Roth 2022).
+    Results in SEK per month: the change from months −12…−7 to −6…−1 (``window``, ``-6--1``) and
+    from −18…−13 to −12…−7, participants − controls, Welch intervals. Never a gate: at these sizes
+    it rejects sound designs and passes unsound ones (Roth 2022).
     """
     amounts, units = amounts_by_month(panel), households_of(panel)
     changes = {
@@ -225,8 +227,9 @@ def pretrend(panel: pd.DataFrame, study: Study, variant: str = "default") -> pd.
     }
     rows = difference_rows(pd.DataFrame(changes), units, study)
     return build_results(
-        rows.assign(subgroup=[f"window={name}" for name in changes]),
+        rows.assign(level=list(changes)),
         metric="pretrend",
+        dimension="window",
         group="difference",
         unit="sek_per_month",
         method="welch_description",
@@ -244,11 +247,11 @@ def detectable_difference(panel: pd.DataFrame, cohort: pd.DataFrame, study: Stud
     of the estimate itself (non-central t). A row is ``not_available`` where there is no error.
     """
     effects = support_effect(panel, cohort, study)
-    windows = effects.loc[effects["subgroup"].ne("")]
+    windows = effects.loc[effects["dimension"].ne("")]
     reach = stdtrit(windows["df"].to_numpy(), 0.975)
     errors = (windows["ci_high"] - windows["estimate"]).to_numpy() / reach
     found = [detectable(error, df) for error, df in zip(errors, windows["df"], strict=True)]
-    columns = ["subgroup", "n", "n_events", "key_n", "key_events", "df"]
+    columns = ["dimension", "level", "n", "n_events", "key_n", "key_events", "df"]
     return build_results(
         windows[columns].assign(
             estimate=found, status=np.where(np.isnan(found), "not_available", "ok")

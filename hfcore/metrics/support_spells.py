@@ -127,7 +127,7 @@ def gap_headlines(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) ->
         exit_from_support(cohort, payments, study), reactivation(cohort, payments, study)
     )
     month = study.definitions.reactivation_window_months
-    asked = rows["group"].eq("participant") & rows["month"].eq(month) & rows["subgroup"].eq("")
+    asked = rows["group"].eq("participant") & rows["month"].eq(month) & rows["dimension"].eq("")
     return rows.loc[asked.fillna(False).astype(bool)].reset_index(drop=True)
 
 
@@ -136,7 +136,7 @@ def _curves(timed: pd.DataFrame, name: str, months: np.ndarray, variant: str) ->
     for group in GROUPS:
         rows = incidence_rows(timed.loc[timed["group"].eq(group)], (name, "gone"), months)
         rows = rows.loc[rows["cause"].eq(name)]
-        parts.append(rows.assign(cause="", group=group, variant=variant, subgroup=""))
+        parts.append(rows.assign(cause="", group=group, variant=variant))
     return parts
 
 
@@ -149,7 +149,7 @@ def reactivation(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> 
     ``gap_3``: all exits, those not followed to the point censored. ``observed_that_long``: the
     plain share among exits followed so long, whoever moved or died counted as not back.
     ``after_closure``: from the project's closure to the first declared cause, among those whose
-    payments stopped then. And, for the picture of states, ``subgroup`` ``since=start``: the share
+    payments stopped then. And, for the picture of states, level ``start`` of ``since``: the share
     of participants that have closed so and are back, by month since the start; it is a part of
     the share closed so (``trajectories.cumulative_incidence``), here ``n_at_risk`` counts all who
     are still followed and are not back.
@@ -174,7 +174,7 @@ def reactivation(cohort: pd.DataFrame, payments: pd.DataFrame, study: Study) -> 
     months = np.arange(study.definitions.horizon_months + 1)
     parts.append(back_since_start(paid, closed, study.causes[0], months))
     rows = pd.concat(parts, ignore_index=True)
-    rows = rows.assign(method=rows.get("method", pd.Series(dtype="str")).fillna("aalen_johansen"))
+    rows = rows.fillna({"method": "aalen_johansen", "dimension": "", "level": ""})
     return build_results(rows, metric="reactivation", unit="share")
 
 
@@ -206,4 +206,4 @@ def _observed_returns(spells: pd.DataFrame, points: np.ndarray) -> pd.DataFrame:
     counts = count_rows(long, cells).drop(columns="estimate")
     back = count_rows(long.loc[long["_is_back"]], cells)
     rows = add_share(counts.assign(n_events=back["n"], key_events=back["key_n"]))
-    return rows.assign(variant="observed_that_long", subgroup="", cause="")
+    return rows.assign(variant="observed_that_long", cause="")

@@ -241,9 +241,9 @@ def validation_results(rows: pd.DataFrame) -> pd.DataFrame:
     same = rows[rows["is_same_figure"]]
     results = pd.DataFrame(
         {
-            "subgroup": "claim=" + same["case"],
+            "level": same["case"],
             "estimate": np.where(same["agrees"].fillna(False), 1.0, 0.0),
             "method": "reproduced",
         }
     )
-    return build_results(results, metric="claim_check", unit="ratio")
+    return build_results(results, metric="claim_check", dimension="claim", unit="ratio")

@@ -10,11 +10,11 @@ import pandas as pd
 
 from hfcore.estimators import exact_tests
 from hfcore.metrics.planning import adults_by_point
-from hfcore.metrics.plans_over_time import at_both, point_pairs
+from hfcore.metrics.plans_over_time import at_both, pair_level, point_pairs
 from hfcore.schema import GROUPS
 from hfcore.study import Study
 
-_COUNTED = ("group", "subgroup", "households", "gained", "lost")
+_COUNTED = ("group", "dimension", "level", "households", "gained", "lost")
 _P_VALUES = ("p_mid", "p_exact", "p_chi_square")
 _TESTS = {
     "fisher": exact_tests.fisher,
@@ -71,9 +71,9 @@ def mcnemar_tests(
 
     Returns
     -------
-    One row a ``group`` and pair of points (``subgroup`` ``months=6-12``): households, how many
-    have another plan than at start at the later point only (``gained``) and at the earlier only
-    (``lost``), and the p-values ``p_mid``, ``p_exact`` and ``p_chi_square`` (null where nobody
+    One row a ``group`` and pair of points (dimension ``months``, level ``6-12``): households, how
+    many have another plan than at start at the later point only (``gained``) and at the earlier
+    only (``lost``), and the p-values ``p_mid``, ``p_exact`` and ``p_chi_square`` (null where nobody
     changed). All are null where nobody was observed at both.
 
     Notes
@@ -86,15 +86,16 @@ def mcnemar_tests(
     """
     adults = _one_a_household(adults_by_point(plans, persons, cohort, study), persons)
     rows = []
-    for first, last in point_pairs(study):
-        both = at_both(adults, "is_changed", (first, last))
+    for pair in point_pairs(study):
+        both = at_both(adults, "is_changed", pair)
         for group in GROUPS:
             change = both.loc[both["group"].eq(group), "change"]
             gained, lost = int(change.eq(1).sum()), int(change.eq(-1).sum())
             rows.append(
                 {
                     "group": group,
-                    "subgroup": f"months={first}-{last}",
+                    "dimension": "months",
+                    "level": pair_level(pair),
                     "households": len(change),
                     "gained": gained,
                     "lost": lost,

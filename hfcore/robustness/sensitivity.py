@@ -50,7 +50,7 @@ def support_effect_sensitivity(
 
     Returns
     -------
-    Results in SEK per month (e_value and rosenbaum_gamma: ratio), subgroup ``window=…``, by
+    Results in SEK per month (e_value and rosenbaum_gamma: ratio), dimension ``window``, by
     variant: default; the estimators unadjusted, entropy_balanced, probability_weighted,
     doubly_robust, matched_pairs; balanced_on_payments; the bases base_early (without its last
     three months) and base_last_month; after_only and before_after (participants
@@ -82,9 +82,11 @@ def support_effect_sensitivity(
     rows += _placebos(known, cohort, study)
     rows += _unmeasured(sample, pairs, study)
     return build_results(
-        pd.DataFrame(rows).assign(subgroup=f"window={window}").fillna({"unit": "sek_per_month"}),
+        pd.DataFrame(rows).fillna({"unit": "sek_per_month"}),
         metric="support_effect_sensitivity",
         group="difference",
+        dimension="window",
+        level=window,
     )
 
 

@@ -133,13 +133,13 @@ def claim_results(checks: pd.DataFrame) -> pd.DataFrame:
     """Checks as result rows: 1 agrees, 0 contradicts, null cannot be checked; method = rule."""
     rows = pd.DataFrame(
         {
-            "subgroup": "claim=" + checks["claim_id"],
+            "level": checks["claim_id"],
             "estimate": checks["agrees"].astype("Float64").astype("float64"),
             "method": checks["rule"],
             "status": checks["agrees"].isna().map({True: "not_available", False: "ok"}),
         }
     )
-    return build_results(rows, metric="claim_check", unit="ratio")
+    return build_results(rows, metric="claim_check", dimension="claim", unit="ratio")
 
 
 def comparison_results(compared: pd.DataFrame) -> pd.DataFrame:
@@ -163,7 +163,8 @@ def verdict_counts(checks: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict_totals(checks: pd.DataFrame) -> pd.DataFrame:
-    """The same over all rules as rows to draw: one a verdict (``subgroup`` ``verdict=…``)."""
+    """The same over all rules as rows to draw: one a verdict (dimension ``verdict``)."""
     counts = verdict_counts(checks).drop(columns="rule").sum()
-    rows = pd.DataFrame({"subgroup": "verdict=" + counts.index, "estimate": counts.to_numpy()})
-    return build_results(rows, metric="claim_check", unit="count", method="count")
+    rows = pd.DataFrame({"level": counts.index, "estimate": counts.to_numpy()})
+    constants = {"dimension": "verdict", "unit": "count", "method": "count"}
+    return build_results(rows, metric="claim_check", **constants)

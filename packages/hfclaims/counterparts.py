@@ -12,7 +12,7 @@ from hfclaims.printed_values import Claim, build_claims
 from hfcore.results import require_columns
 
 ALL = "all"
-KEYS = ["metric", "variant", "group", "subgroup", "cause", "month"]
+KEYS = ["metric", "variant", "group", "dimension", "level", "cause", "month", "period"]
 NO_MONTH = -1
 SPREAD_OF_FLOATS = 1e-9
 COMPARED = {
@@ -46,13 +46,15 @@ SOURCES = {
 class Counterpart:
     """The result that recomputes a published figure; ``factor`` turns its unit into the claim's.
 
-    ``{at}`` in the subgroup stands for the claim's time.
+    ``{at}`` in the period stands for the claim's time.
     """
 
     metric: str
     variant: str = "default"
     cause: str = ""
-    subgroup: str = ""
+    dimension: str = ""
+    level: str = ""
+    period: str = ""
     factor: float = 1.0
 
 
@@ -77,23 +79,23 @@ COUNTERPARTS = {
     "mean_time_to_negative": Counterpart("closure_time_naive", "published", "negative"),
     "mean_time_to_closure": Counterpart("closure_time_naive", "published"),
     "support_difference_vs_control": Counterpart(
-        "support_difference_naive", subgroup="window=1-24"
+        "support_difference_naive", dimension="window", level="1-24"
     ),
     "share_plan_changed": Counterpart("plan_changed", factor=_SHARE),
     "share_plan_unchanged": Counterpart("plan_unchanged", factor=_SHARE),
-    "closed_to_self_sufficiency": Counterpart("flow", subgroup="step=closed"),
-    "closed_in_quarter": Counterpart("closures_per_quarter", subgroup="quarter={at}"),
+    "closed_to_self_sufficiency": Counterpart("flow", dimension="step", level="closed"),
+    "closed_in_quarter": Counterpart("closures_per_quarter", period="{at}"),
     "share_direct_client_time": Counterpart(
-        "worktime_share", subgroup="category=direct_client", factor=_SHARE
+        "worktime_share", dimension="category", level="direct_client", factor=_SHARE
     ),
     "share_indirect_client_time": Counterpart(
-        "worktime_share", subgroup="category=indirect_client", factor=_SHARE
+        "worktime_share", dimension="category", level="indirect_client", factor=_SHARE
     ),
     "share_management_time": Counterpart(
-        "worktime_share", subgroup="category=management", factor=_SHARE
+        "worktime_share", dimension="category", level="management", factor=_SHARE
     ),
     "share_general_collaboration_time": Counterpart(
-        "worktime_share", subgroup="category=collaboration", factor=_SHARE
+        "worktime_share", dimension="category", level="collaboration", factor=_SHARE
     ),
 }
 _MONTH = re.compile(r"(\d{1,3}) months?")
@@ -155,9 +157,11 @@ def _wanted(claim: Claim) -> tuple:
         match.metric,
         match.variant,
         group,
-        match.subgroup.format(at=claim.at),
+        match.dimension,
+        match.level,
         match.cause,
         int(month[1]) if month else NO_MONTH,
+        match.period.format(at=claim.at),
         match.factor,
         float(claim.value - claim.spread),
         float(claim.value + claim.spread),

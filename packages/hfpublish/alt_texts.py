@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from hfcore.results import main_rows
 from hfpublish.sentences import sentence
 
 MAX_PARTS = 12
-_TELLING = ("group", "subgroup", "cause")
+_TELLING = (["group"], ["dimension", "level", "period"], ["cause"])
 
 
 def alt_text(
@@ -146,8 +147,8 @@ def _span_of(own: pd.DataFrame, language: str) -> str:
 
 
 def _points_in_words(rows: pd.DataFrame, language: str) -> str:
-    constant = [name for name in _TELLING if rows[name].nunique() < 2]
-    told = rows.head(MAX_PARTS).assign(**dict.fromkeys(constant, ""))
+    constant = [names for names in _TELLING if len(rows[names].drop_duplicates()) < 2]
+    told = rows.head(MAX_PARTS).assign(**dict.fromkeys(chain(*constant), ""))
     parts = []
     for (_, row), month in zip(told.iterrows(), rows["month"], strict=False):
         words = [row_label(row, language)]

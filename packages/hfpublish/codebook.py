@@ -14,7 +14,7 @@ from hfpublish.disclosure.protection import KIND_OF
 from hfpublish.sentences import all_sentences
 
 # Raised when a column comes to mean something else.
-VERSION = 1
+VERSION = 2
 _KINDS = {"str": "text_kind", "Int64": "whole_kind", "float64": "number_kind"}
 
 

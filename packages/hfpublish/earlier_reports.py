@@ -10,7 +10,7 @@ from hfpublish.evidence import FIRST_YEAR, HEADLINE_CAUSE
 from hfpublish.sentences import sentence
 from hfpublish.support_sentences import is_told, signed_ends, window_name
 
-BOTH_YEARS = "window=1-24"
+BOTH_YEARS = "1-24"
 
 
 def naive_sentences(
@@ -24,7 +24,7 @@ def naive_sentences(
     One sentence for each pair of which both are shown: shares, times, support.
     """
     found = []
-    here = {"group": "participant", "subgroup": "", "cause": cause}
+    here = {"group": "participant", "dimension": "", "cause": cause}
     naive = one_row(protected, "closure_share_naive", **here)
     honest = one_row(protected, "cumulative_incidence", month=month, **here)
     if is_shown(naive) and is_shown(honest):
@@ -35,11 +35,12 @@ def naive_sentences(
         }
         names = {"cause": label("causes", cause, language), "month": month}
         found.append(sentence("naive", key, language, **pair, **names))
-    time = one_row(protected, "closure_time_naive", cause="", subgroup="")
+    time = one_row(protected, "closure_time_naive", cause="", dimension="")
     if is_shown(time):
         found.append(sentence("naive", "times", language, naive=months(time["estimate"], language)))
-    plain = one_row(protected, "support_difference_naive", subgroup=BOTH_YEARS)
-    fair = one_row(protected, "support_effect", subgroup=BOTH_YEARS)
+    both_years = {"dimension": "window", "level": BOTH_YEARS}
+    plain = one_row(protected, "support_difference_naive", **both_years)
+    fair = one_row(protected, "support_effect", **both_years)
     if is_shown(plain) and is_told(fair):
         words = {"naive": signed_money(plain["estimate"], language)}
         words |= signed_ends(fair, language) | {"window": window_name(BOTH_YEARS, language)}
@@ -52,7 +53,7 @@ def fair_times(protected: pd.DataFrame, language: str) -> list[str]:
 
     It stands beside the mean time of the closed: it counts those that still take part.
     """
-    rows = rows_of(protected, "restricted_mean", group="participant", subgroup="")
+    rows = rows_of(protected, "restricted_mean", group="participant", dimension="")
     shown = rows.loc[rows["estimate"].notna()].sort_values("month")
     if shown.empty:
         return []

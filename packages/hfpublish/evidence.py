@@ -10,15 +10,15 @@ from hfcore.results import is_shown, one_row
 LEVELS = maryland_scale.VERBS[::-1]
 FIRST_YEAR = 12
 HEADLINE_CAUSE = "self_sufficiency"
-FIRST_WINDOW = "window=1-12"
-LATER_WINDOW = "window=13-24"
+FIRST_WINDOW = "1-12"
+LATER_WINDOW = "13-24"
 
 CHANCE_GRADE = 4
 
 
 def households(protected: pd.DataFrame, group: str = "participant") -> int | None:
     """How many households of a group there are, as the reader may know it; None if hidden."""
-    row = one_row(protected, "households", group=group, subgroup="")
+    row = one_row(protected, "households", group=group, dimension="")
     return int(row["estimate"]) if is_shown(row) else None
 
 
@@ -30,7 +30,7 @@ def verb_level(protected: pd.DataFrame, window: str = FIRST_WINDOW) -> str:
     are never more than ``covaries`` unless households were assigned by chance: no estimator is
     safe there.
     """
-    effect = one_row(protected, "support_effect", subgroup=window)
+    effect = one_row(protected, "support_effect", dimension="window", level=window)
     if not is_shown(effect):
         return "unseen"
     row = one_row(protected, "design_grade")

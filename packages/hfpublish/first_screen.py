@@ -93,7 +93,7 @@ def kind_of(protected: pd.DataFrame | None, missing: Sequence[str] = ()) -> str:
 
 def widest(protected: pd.DataFrame) -> float | None:
     """How far from no difference a municipality's range goes, in kronor; None without a range."""
-    row = one_row(protected, "support_effect", subgroup=FIRST_WINDOW)
+    row = one_row(protected, "support_effect", dimension="window", level=FIRST_WINDOW)
     if not is_shown(row) or pd.isna(row["ci_low"]):
         return None
     return float(max(abs(row["ci_low"]), abs(row["ci_high"])))
@@ -106,7 +106,7 @@ def range_bar(
     own = widest(protected)
     if own is None:
         return None
-    row = one_row(protected, "support_effect", subgroup=FIRST_WINDOW)
+    row = one_row(protected, "support_effect", dimension="window", level=FIRST_WINDOW)
     end = -(-max(own, reach or 0.0) * _ROOM // _STEP) * _STEP or _STEP
     left, right = ((row[name] + end) / (2 * end) * 100 for name in ("ci_low", "ci_high"))
     words = {"amount": number(end, language)}

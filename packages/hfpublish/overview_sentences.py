@@ -99,11 +99,11 @@ def pooled_effect_sentence(protected: pd.DataFrame, study: Study, language: str)
 
 
 def _window(language: str) -> str:
-    return text("windows", FIRST_WINDOW.partition("=")[2], language)
+    return text("windows", FIRST_WINDOW, language)
 
 
 def _of_all(protected: pd.DataFrame, variant: str, **where: object) -> pd.Series | None:
-    where = {"subgroup": FIRST_WINDOW} | where
+    where = {"dimension": "window", "level": FIRST_WINDOW} | where
     return one_row(protected, "support_effect", variant=variant, municipality=ALL, **where)
 
 
@@ -125,7 +125,7 @@ def spread_sentence(protected: pd.DataFrame, language: str) -> str:
 
 def _places(protected: pd.DataFrame) -> int:
     """How many municipalities have a figure of their own with an interval."""
-    effects = protected["metric"].eq("support_effect") & protected["subgroup"].eq(FIRST_WINDOW)
+    effects = protected["metric"].eq("support_effect") & protected["level"].eq(FIRST_WINDOW)
     own = effects & protected["municipality"].ne(ALL) & protected["ci_low"].notna()
     return int(protected.loc[own, "municipality"].nunique())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pandas as pd
 
 from hfcore.i18n.formats import day, label, number, percentage_points
+from hfcore.metrics.plans_over_time import pair_level, point_pairs
 from hfcore.results import is_shown, one_row, rows_of
 from hfcore.schema import GROUPS
 from hfcore.study import Study
@@ -35,7 +36,7 @@ def trajectory_sentence(
     month: int = FIRST_YEAR,
 ) -> str:
     """Of 100 families, how many had left for a cause after some months, and how many remain."""
-    here = {"group": "participant", "month": month, "subgroup": ""}
+    here = {"group": "participant", "month": month, "dimension": ""}
     row = one_row(protected, "cumulative_incidence", cause=cause, **here)
     words = names(study, municipality, language) | {"cause": label("causes", cause, language)}
     if not is_shown(row):
@@ -64,14 +65,14 @@ def planning_sentence(protected: pd.DataFrame, study: Study, language: str, mont
     if rows_of(protected, "plan_changed").empty:
         return sentence("planning", "absent", language)
     groups = {
-        f"{group}s": one_row(protected, "plan_changed", group=group, month=month, subgroup="")
+        f"{group}s": one_row(protected, "plan_changed", group=group, month=month, dimension="")
         for group in GROUPS
     }
     if not is_shown(groups["participants"]):
         return sentence("planning", "few", language)
     counts = {name: _hundred(row["estimate"]) for name, row in groups.items() if is_shown(row)}
     words = {"month": month, "intervention": intervention(study, language)} | counts
-    difference = one_row(protected, "plan_changed_difference", month=month, subgroup="")
+    difference = one_row(protected, "plan_changed_difference", month=month, dimension="")
     if not is_shown(groups["controls"]) or not is_shown(difference):
         return sentence("planning", "alone", language, **words)
     ends = [difference["ci_low"], difference["ci_high"]]
@@ -82,7 +83,7 @@ def planning_sentence(protected: pd.DataFrame, study: Study, language: str, mont
     )
 
 
-def later_sentence(protected: pd.DataFrame, language: str) -> str:
+def later_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
     """Whether more of the same adults had another plan at the last point than at the first.
 
     Of the points between which it is shown the two furthest apart; empty where it is for none.
@@ -91,16 +92,18 @@ def later_sentence(protected: pd.DataFrame, language: str) -> str:
     shown = rows.loc[rows["estimate"].notna() & rows["ci_low"].notna()]
     if shown.empty:
         return ""
-    points = shown["subgroup"].str.extract(r"(\d+)-(\d+)").astype("int64")
-    row = shown.loc[(points[1] - points[0]).idxmax()]
-    first, last = points.loc[row.name]
+    pairs = {pair_level(pair): pair for pair in point_pairs(study)}
+    first, last = max(
+        (pairs[level] for level in shown["level"]), key=lambda each: each[1] - each[0]
+    )
+    level = pair_level((first, last))
+    row = shown.loc[shown["level"].eq(level)].iloc[0]
     ends = [row["ci_low"], row["ci_high"]]
     key = "more_later" if ends[0] > 0 else "fewer_later" if ends[1] < 0 else "same_later"
     if key == "fewer_later":
         ends = [-ends[1], -ends[0]]
     said = sentence("planning", key, language, first=first, last=last, **_points_of(ends, language))
-    here = {"group": "control", "subgroup": row["subgroup"]}
-    control = one_row(protected, "plan_changed_over_time", **here)
+    control = one_row(protected, "plan_changed_over_time", group="control", level=level)
     if not is_shown(control) or pd.isna(control["ci_low"]):
         return said
     ends = [control["ci_low"], control["ci_high"]]
@@ -121,7 +124,7 @@ def certainty_sentence(protected: pd.DataFrame, study: Study, language: str) -> 
     n = households(protected)
     if n is None:
         return sentence("certainty", "unknown", language)
-    effect = one_row(protected, "support_effect", subgroup=FIRST_WINDOW)
+    effect = one_row(protected, "support_effect", dimension="window", level=FIRST_WINDOW)
     if not is_shown(effect) or effect["status"] != "ok":
         return _why_unseen(effect, n, study, language)
     base = sentence("certainty", "base", language, base=_base(effect, n, language))
@@ -158,7 +161,7 @@ def limits(protected: pd.DataFrame, study: Study, language: str) -> list[str]:
     """What the figures cannot tell, as sentences."""
     n = households(protected)
     keys = ["not_randomised", "peak", "support_is_not_welfare", "current_prices"]
-    later = one_row(protected, "support_effect", subgroup=LATER_WINDOW)
+    later = one_row(protected, "support_effect", dimension="window", level=LATER_WINDOW)
     keys += ["second_year"] if is_shown(later) else []
     keys += ["few_households"] if n is None or n < FEW_HOUSEHOLDS else []
     found = [sentence("limits", key, language) for key in keys]

@@ -21,13 +21,13 @@ from hfpublish.evidence import FIRST_WINDOW
 from hfpublish.first_screen import SUPPORT, TRAJECTORIES, Answer
 
 MANY = 12
-_EFFECT = {"metric": "support_effect", "subgroup": FIRST_WINDOW}
+_EFFECT = {"metric": "support_effect", "dimension": "window", "level": FIRST_WINDOW}
 _EXITS = {
     "metric": "cumulative_incidence",
     "group": "participant",
     "cause": "self_sufficiency",
     "month": 12,
-    "subgroup": "",
+    "dimension": "",
 }
 
 

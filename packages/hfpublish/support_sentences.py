@@ -36,7 +36,7 @@ def headline(
     One sentence: a range of kronor a month, or that it cannot be seen yet, with the smallest
     difference that could be.
     """
-    effect = one_row(protected, "support_effect", subgroup=window)
+    effect = one_row(protected, "support_effect", dimension="window", level=window)
     words = names(study, municipality, language)
     if effect is None or effect["status"] == "not_available":
         return sentence("headline", "absent", language, **words)
@@ -69,7 +69,7 @@ def _unseen(
         return sentence(
             "headline", "unseen_open", language, **words, **signed_ends(effect, language)
         )
-    least = one_row(protected, "detectable_difference", subgroup=window, unit="sek_per_month")
+    least = one_row(protected, "detectable_difference", dimension="window", level=window)
     n = households(protected)
     if is_shown(least) and n:
         counts = {"n": number(n, language), "detectable": number(least["estimate"], language)}
@@ -84,7 +84,8 @@ def pooled_sentence(protected: pd.DataFrame, language: str, window: str = FIRST_
     ----------
     protected : protected rows, among them those of ``all``.
     """
-    effect = one_row(protected, "support_effect", subgroup=window, variant="pooled")
+    where = {"dimension": "window", "level": window, "variant": "pooled"}
+    effect = one_row(protected, "support_effect", **where)
     if not is_told(effect):
         return ""
     words = signed_ends(effect, language) | {"window": window_name(window, language)}
@@ -104,10 +105,10 @@ def signed_ends(effect: pd.Series, language: str) -> dict[str, str]:
 def window_name(window: str, language: str) -> str:
     """A window of months in words: the first year.
 
-    >>> window_name("window=13-24", "en")
+    >>> window_name("13-24", "en")
     'the second year'
     """
-    return text("windows", window.partition("=")[2], language)
+    return text("windows", window, language)
 
 
 def intervention(study: Study, language: str) -> str:

@@ -78,7 +78,8 @@ def protected(number, study):
     rows = pd.DataFrame(
         {
             "group": "difference",
-            "subgroup": "window=1-12",
+            "dimension": "window",
+            "level": "1-12",
             "estimate": [-3000.0 + 20 * number],
             "ci_low": [-4000.0 + 20 * number],
             "ci_high": [-2000.0 + 20 * number],

@@ -319,16 +319,16 @@ def test_panel_means_and_effects(panel30):
         for month, value in expected[name].items():
             assert means[group, int(month)] == pytest.approx(value, **close)
     effect = support_effect(panel, cohort, setting)
-    windows = effect.set_index("subgroup")
+    windows = effect.set_index("level")
     for window in ("1-12", "13-24"):
         named = expected[f"symmetric_{window.replace('-', '_')}"]["regression_adjusted"]
-        rowed(windows.loc[f"window={window}"], named)
+        rowed(windows.loc[window], named)
     months = effect.dropna(subset="month").set_index("month")
     for each in expected["event_study_base_mean_minus12_minus1"]:
         rowed(months.loc[each["month"]], each)
-    drift = pretrend(panel, setting).set_index("subgroup")
-    rowed(drift.loc["window=-6--1"], expected["placebo_pre"])
-    rowed(drift.loc["window=-12--7"], expected["placebo_pre_early"])
+    drift = pretrend(panel, setting).set_index("level")
+    rowed(drift.loc["-6--1"], expected["placebo_pre"])
+    rowed(drift.loc["-12--7"], expected["placebo_pre_early"])
 
 
 def test_panel_alternatives(panel30):

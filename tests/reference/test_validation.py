@@ -189,4 +189,4 @@ def test_results_hold_what_must_be_the_same(effects, endings):
     results = method_validation.validation_results(rows)
     assert len(results) == 9
     assert results["estimate"].eq(1).all()
-    assert results["subgroup"].is_unique
+    assert results["level"].is_unique

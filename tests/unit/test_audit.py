@@ -76,13 +76,20 @@ def exact_results():
     """Figures of which each rule has something to take out."""
     sizes = [41, 27, 63, 88, 35, 52, 74, 96, 110, 47, 58, 69]
     parts = [
-        counts("households", sizes, group="participant", subgroup=[f"part={k}" for k in range(12)]),
+        counts(
+            "households",
+            sizes,
+            group="participant",
+            dimension="part",
+            level=[f"{k}" for k in range(12)],
+        ),
         # A breakdown of seven closures.
         counts(
             "closure_reason",
             [4, 3],
             group="participant",
-            subgroup=["reason=work", "reason=studies"],
+            dimension="reason",
+            level=["work", "studies"],
         ),
         # Nobody died among twelve.
         counts("eligible", [12], cause="deceased", group="participant"),
@@ -105,13 +112,16 @@ def exact_results():
             sum_absolute=[384_499.0],
         ),
         rows("participation_mean", "months", group="participant", estimate=[13.62], n=[121]),
-        rows("queue_wait", "months", subgroup=["statistic=median"], estimate=[7.0], n=[15]),
+        rows(
+            "queue_wait", "months", dimension="statistic", level=["median"], estimate=[7.0], n=[15]
+        ),
         curve([0, 2, 5, 1, 9, 3], [60, 60, 50, 40, 30, 8]),
         rows(
             "support_effect",
             "sek_per_month",
             group="difference",
-            subgroup=["window=1-12"],
+            dimension="window",
+            level=["1-12"],
             estimate=[-1344.2],
             ci_low=[-2149.0],
             ci_high=[-451.0],
@@ -131,7 +141,8 @@ def exact_results():
             "cost_per_household",
             "sek",
             group="participant",
-            subgroup=["household=h17"],
+            dimension="household",
+            level=["h17"],
             estimate=[8400.0],
             n=[40],
         ),
@@ -139,14 +150,16 @@ def exact_results():
             "worktime_share",
             "hours",
             group="participant",
-            subgroup=["category=management"],
+            dimension="category",
+            level=["management"],
             estimate=[40.0],
             n=[5],
         ),
         rows(
             "queue_wait",
             "months",
-            subgroup=["note=Wants Anna Andersson back again"],
+            dimension="note",
+            level=["Wants Anna Andersson back again"],
             estimate=[3.0],
             n=[40],
         ),
@@ -239,7 +252,7 @@ def test_exact_counts_give_the_five_who_moved():
 
 def test_groups_and_all_households_are_held_together():
     # 84–90 women and 2–8 men are 95–101 households: there cannot be fewer than five men.
-    groups = pd.DataFrame({"subgroup": ["sex=woman", "sex=man"], "n": [87, 5], "month": 0})
+    groups = pd.DataFrame({"dimension": "sex", "level": ["woman", "man"], "n": [87, 5], "month": 0})
     rows_ = pd.concat(
         [
             build_results(
@@ -485,7 +498,7 @@ def processed(tmp_path, monkeypatch):
     keys = pd.DataFrame({"id": ["a1b2c3d4e5"], "record_key": [0.5]})
     keys.to_parquet(folder / "tables/record_keys/municipality=1290/part.parquet")
     (folder / "site/1290/sv/index.html").write_text("<html lang='sv'>26 hushåll</html>")
-    (folder / "protected/results.csv").write_text("metric,subgroup,estimate\nflow,a=b,-3\n")
+    (folder / "protected/results.csv").write_text("metric,level,estimate\nflow,b,-3\n")
     return folder
 
 
@@ -501,7 +514,7 @@ def test_a_clean_site_is_clean(processed):
         ("site/1290/sv/index.html", b"<svg><path d='M0 0'/></svg>", "vector picture"),
         ("site/figure.svg", b"<x/>", "vector picture"),
         ("site.new/index.html", "Kanarievägen 4".encode(), "bytes"),
-        ("protected/results.csv", b"metric,subgroup,estimate\nflow,=1+1,3\n", "formula"),
+        ("protected/results.csv", b"metric,level,estimate\nflow,=1+1,3\n", "formula"),
         ("run.json", b'{"error": "Kanariev\\u00e4gen 4"}', "bytes"),
         ("inside/1290/30.html", "<pre>Kanarievägen 4</pre>".encode(), "bytes"),
         ("quarantine/households.csv", b"row\n811218-9876\n", "bytes"),

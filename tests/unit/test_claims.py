@@ -664,17 +664,17 @@ def test_results_of_checks(tmp_path):
     good = row("a", 50, metric="share_x", unit="percent", numerator=1, denominator=2)
     bad = row("b", 50, metric="share_y", unit="percent", numerator=1, denominator=3)
     results = hfclaims.claim_results(checked(tmp_path, good, bad, row("c", 7)))
-    found = results.set_index("subgroup")
-    assert found["estimate"].fillna(-1).to_dict() == {"claim=a": 1, "claim=b": 0, "claim=c": -1}
+    found = results.set_index("level")
+    assert found["estimate"].fillna(-1).to_dict() == {"a": 1, "b": 0, "c": -1}
     assert found["status"].to_dict() == {
-        "claim=a": "ok",
-        "claim=b": "ok",
-        "claim=c": "not_available",
+        "a": "ok",
+        "b": "ok",
+        "c": "not_available",
     }
     assert found["method"].to_dict() == {
-        "claim=a": "share",
-        "claim=b": "share",
-        "claim=c": "no_parts",
+        "a": "share",
+        "b": "share",
+        "c": "no_parts",
     }
 
 
@@ -813,7 +813,7 @@ def test_a_published_range_holds_what_lies_between(tmp_path):
                 "sek_per_month",
             )
         )
-        results = results.assign(subgroup="window=1-24")
+        results = results.assign(dimension="window", level="1-24")
         found = hfclaims.compare_with_results(hfclaims.read_claims(path), results)
         assert found["agrees"].tolist() == [agrees, agrees]
 
@@ -860,9 +860,7 @@ def test_comparison_as_results(tmp_path):
     rows = study_results(("1290", "households", "default", "participant", "", None, 1, 1, "count"))
     compared = hfclaims.compare_with_results(hfclaims.read_claims(path), rows)
     results = hfclaims.comparison_results(compared)
-    assert results[["subgroup", "estimate", "method"]].to_numpy().tolist() == [
-        ["claim=a", 0.0, "case_data"]
-    ]
+    assert results[["level", "estimate", "method"]].to_numpy().tolist() == [["a", 0.0, "case_data"]]
 
 
 def test_verdicts_are_counted_and_none_is_left_out(tmp_path):
@@ -872,8 +870,8 @@ def test_verdicts_are_counted_and_none_is_left_out(tmp_path):
     assert counted.loc["share"].to_list() == [1, 0, 0]
     assert counted.loc["no_parts"].to_list() == [0, 0, 1]
     totals = hfclaims.verdict_totals(checks)
-    assert dict(zip(totals["subgroup"], totals["estimate"], strict=True)) == {
-        "verdict=agrees": 1,
-        "verdict=contradicts": 0,
-        "verdict=undecided": 1,
+    assert dict(zip(totals["level"], totals["estimate"], strict=True)) == {
+        "agrees": 1,
+        "contradicts": 0,
+        "undecided": 1,
     }

@@ -131,7 +131,7 @@ def test_units_of_several_months_go_into_one_effect():
     panel = unit_panel(kept, payments, MUNICIPALITY)
     assert len(panel) == 49 * len(kept)
     effect = support_effect(panel, kept, study(covariates=("children",)))
-    window = effect.loc[effect["subgroup"].eq("window=1-12")].iloc[0]
+    window = effect.loc[effect["level"].eq("1-12")].iloc[0]
     assert window["n"] == len(kept)
     assert window["ci_low"] < window["estimate"] < window["ci_high"]
 
@@ -146,15 +146,15 @@ def test_weights_and_balance_agree_with_r():
     assert (controls["weight"] / compared).tolist() == pytest.approx(trimmed["weights"], abs=1e-7)
     assert comparison["propensity_score"].tolist() == pytest.approx(REFERENCE["score"], abs=1e-9)
     rows = balance(comparison, study())
-    found = rows.set_index(["metric", "subgroup", "group"])["estimate"]
+    found = rows.set_index(["metric", "level", "group"])["estimate"]
     for metric, name in (("balance", "smd"), ("variance_ratio", "ratio")):
         for each in trimmed[name]:
-            covariate = f"covariate={each['_row']}"
+            covariate = f"{each['_row']}"
             assert found[metric, covariate, C] == pytest.approx(each["before"], rel=1e-9)
             assert found[metric, covariate, "comparison"] == pytest.approx(each["after"], abs=1e-6)
     assert found["effective_sample_size", "", "comparison"] == pytest.approx(trimmed["ess"])
     assert found["effective_sample_size", "", C] == 20
-    assert ("variance_ratio", "covariate=woman", C) not in found.index
+    assert ("variance_ratio", "woman", C) not in found.index
     assert set(rows.loc[rows["group"].eq(C), "n"]) == {30}
     assert set(rows.loc[rows["group"].eq(C), "n_events"]) == {10}
 

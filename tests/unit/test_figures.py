@@ -48,7 +48,7 @@ def still():
 
 def back():
     rows = pd.DataFrame({"month": MONTHS, "estimate": np.minimum(MONTHS // 12 * 0.04, 0.08)})
-    rows = rows.assign(group="participant", subgroup="since=start")
+    rows = rows.assign(group="participant", dimension="since", level="start")
     return build_results(rows, metric="reactivation", unit="share")
 
 
@@ -74,10 +74,13 @@ def support():
 
 
 def effects():
-    months = pd.DataFrame({"month": np.arange(-24, 25), "estimate": -500.0, "subgroup": ""})
+    months = pd.DataFrame(
+        {"month": np.arange(-24, 25), "estimate": -500.0, "dimension": "", "level": ""}
+    )
     windows = pd.DataFrame(
         {
-            "subgroup": ["window=1-12", "window=13-24", "window=1-24"],
+            "dimension": "window",
+            "level": ["1-12", "13-24", "1-24"],
             "estimate": [-1300.0, -1200.0, -1250.0],
         }
     )
@@ -89,7 +92,8 @@ def effects():
 def reasons():
     rows = pd.DataFrame(
         {
-            "subgroup": ["reason=work", "reason=studies", "reason=deceased"],
+            "dimension": "reason",
+            "level": ["work", "studies", "deceased"],
             "estimate": [26.0, 0.0, np.nan],
             "status": ["ok", "ok", "too_few"],
         }
@@ -99,7 +103,7 @@ def reasons():
 
 def quarters():
     rows = pd.DataFrame(
-        {"subgroup": [f"quarter=2019Q{q}" for q in (1, 2, 3, 4)], "estimate": [3.0, 7.0, 0.0, 9.0]}
+        {"period": [f"2019Q{q}" for q in (1, 2, 3, 4)], "estimate": [3.0, 7.0, 0.0, 9.0]}
     )
     return build_results(rows, metric="closures_per_quarter", unit="count", group="participant")
 
@@ -133,7 +137,8 @@ def balance():
     rows = pd.DataFrame(
         {
             "group": ["control", "control", "comparison", "comparison"],
-            "subgroup": ["covariate=adults", "covariate=children"] * 2,
+            "dimension": "covariate",
+            "level": ["adults", "children"] * 2,
             "estimate": [0.4, -0.3, 0.02, -0.05],
         }
     )
@@ -260,9 +265,9 @@ def test_points_are_joined_and_numbers_are_those_counted():
 
 
 def test_subgroups_too_small_are_said():
-    rows = exits().assign(subgroup="start=from_2020-03", estimate=np.nan)
-    assert "too few to show" in words(figures.plot_shares(rows, "en", by="subgroup"))
-    assert "för få för att visas" in words(figures.plot_shares(rows, "sv", by="subgroup"))
+    rows = exits().assign(dimension="start", level="from", period="2020-03", estimate=np.nan)
+    assert "too few to show" in words(figures.plot_shares(rows, "en", by="part"))
+    assert "för få för att visas" in words(figures.plot_shares(rows, "sv", by="part"))
 
 
 def test_a_single_cause_is_named_in_the_title():
@@ -279,7 +284,7 @@ def test_ticks_are_whole_percents_that_differ():
 
 
 def test_groups_and_other_definitions_are_not_drawn_into_the_main_curve():
-    others = [curves().assign(subgroup="children=1-2"), curves().assign(variant="strict")]
+    others = [curves().assign(dimension="children", level="1-2"), curves().assign(variant="strict")]
     rows = pd.concat([curves(), *others], ignore_index=True)
     ax = figures.plot_cumulative_incidence(rows, "en")
     assert sum(line.get_drawstyle() == "steps-post" for line in ax.lines) == 3
@@ -309,7 +314,7 @@ def test_shares_at_one_month_alone_are_rows_of_dots():
 
 def test_a_window_with_too_few_shows_its_range_and_no_answer():
     rows = effects()
-    rows = rows.assign(status=rows["status"].mask(rows["subgroup"].ne(""), "too_few"))
+    rows = rows.assign(status=rows["status"].mask(rows["dimension"].ne(""), "too_few"))
     said = " ".join(words(figures.plot_support_effect(rows, "en")))
     assert "too few for an answer" in said and "−1,300" not in said
 

@@ -13,7 +13,7 @@ from hfcore.errors import MetricInputError
 def transitions(pairs):
     return pd.DataFrame(
         {
-            "subgroup": [f"transition={start}>{then}" for start, then, _ in pairs],
+            "level": [f"{start}>{then}" for start, then, _ in pairs],
             "estimate": [float(adults) for *_, adults in pairs],
             "month": 6,
         }
@@ -53,4 +53,4 @@ def test_nobody_is_an_empty_picture():
 
 def test_rows_without_estimates_are_refused():
     with pytest.raises(MetricInputError, match="lacks the column estimate"):
-        figures.plot_plan_transitions(pd.DataFrame({"subgroup": []}), "sv")
+        figures.plot_plan_transitions(pd.DataFrame({"level": []}), "sv")

@@ -100,31 +100,33 @@ def test_transitions_add_up_to_the_denominator():
     assert len(rows) == 2 * 3 * 9
     sums = rows.groupby(["group", "month"])["n"].sum()
     assert sums["participant"].tolist() == [3, 3, 3]
-    cell = pick(rows, group="participant", month=12, subgroup="transition=sick_leave>studies")
+    cell = pick(
+        rows, group="participant", month=12, dimension="transition", level="sick_leave>studies"
+    )
     assert cell["estimate"].item() == 1
 
 
 def test_undeclared_plans_come_last():
     rows = planning.plan_transitions(HAND, PERSONS, COHORT, build_study(plans=("studies",)))
-    names = rows["subgroup"].unique().tolist()
-    assert names[0] == "transition=studies>studies"
-    assert names[-1] == "transition=sick_leave>sick_leave"
+    names = rows["level"].unique().tolist()
+    assert names[0] == "studies>studies"
+    assert names[-1] == "sick_leave>sick_leave"
 
 
 def test_flow_says_who_is_not_in_the_denominator():
     late = COHORT.assign(followup_months=pd.array([11, 12, 43], dtype="Int64"))
     nothing = HAND.loc[HAND["person_id"].ne("p3")]
     rows = planning.plan_flow(nothing, PERSONS, late, STUDY)
-    at_12 = pick(rows, month=12).set_index(["group", "subgroup"])["n"]
+    at_12 = pick(rows, month=12).set_index(["group", "dimension", "level"])["n"]
     assert at_12["participant"].to_dict() == {
-        "adults=started": 3,
-        "adults=observed": 1,
-        "adults=not_followed_long_enough": 2,
-        "adults=no_plan_at_start": 0,
-        "adults=moved_or_deceased": 1,
-        "households=observed": 1,
+        ("adults", "started"): 3,
+        ("adults", "observed"): 1,
+        ("adults", "not_followed_long_enough"): 2,
+        ("adults", "no_plan_at_start"): 0,
+        ("adults", "moved_or_deceased"): 1,
+        ("households", "observed"): 1,
     }
-    assert at_12["control", "adults=no_plan_at_start"] == 1
+    assert at_12["control", "adults", "no_plan_at_start"] == 1
 
 
 @pytest.mark.parametrize(("followed", "n"), [(5, 0), (6, 1), (7, 1)])

@@ -82,9 +82,9 @@ SAMPLE = r_sample()
 
 def test_by_hand():
     rows = plans_over_time.plan_changes_over_time(*HAND, STUDY)
-    changed = pick(rows, metric="plan_changed_over_time").set_index(["group", "subgroup"])
+    changed = pick(rows, metric="plan_changed_over_time").set_index(["group", "level"])
     own = changed.loc["participant"]
-    assert own.index.tolist() == ["months=6-12", "months=12-18", "months=6-18"]
+    assert own.index.tolist() == ["6-12", "12-18", "6-18"]
     # 6 to 12: one gains, one loses; 12 to 18: one gains; 6 to 18: one gains.
     assert own["estimate"].tolist() == pytest.approx([0, 1 / 3, 1 / 3])
     assert own["n_events"].tolist() == [2, 1, 1]
@@ -115,7 +115,9 @@ def test_change_is_the_difference_of_the_shares_where_all_are_followed():
 @pytest.mark.parametrize("group", ["participant", "control"])
 def test_paired_difference_agrees_with_r(group):
     rows = plans_over_time.plan_changes_over_time(*SAMPLE, STUDY)
-    row = pick(rows, metric="plan_changed_over_time", group=group, subgroup="months=6-12").iloc[0]
+    row = pick(
+        rows, metric="plan_changed_over_time", group=group, dimension="months", level="6-12"
+    ).iloc[0]
     wanted = R["paired"][group]
     assert R["icc"] > 0.1
     found = [row[name] for name in ("estimate", "ci_low", "ci_high", "n", "n_events")]
@@ -142,7 +144,7 @@ def test_two_alike_adults_count_as_one():
         groups, [place // 2 for place in range(80)], [paths[place // 2] for place in range(80)]
     )
     one, two = (
-        pick(plans_over_time.plan_changes_over_time(*each, STUDY), subgroup="months=6-12")
+        pick(plans_over_time.plan_changes_over_time(*each, STUDY), dimension="months", level="6-12")
         for each in (ones, pairs)
     )
     assert (two["n"] == 2 * one["n"]).all()
@@ -195,7 +197,7 @@ def test_nobody_is_an_answer():
 def test_none_and_all_have_an_interval_around_no_change(paths):
     adults = adults_of(["participant"] * 12 + ["control"] * 12, list(range(24)), [paths] * 24)
     rows = plans_over_time.plan_changes_over_time(*adults, STUDY)
-    row = pick(rows, metric="plan_changed_over_time", subgroup="months=6-12").iloc[0]
+    row = pick(rows, metric="plan_changed_over_time", dimension="months", level="6-12").iloc[0]
     assert row["ci_low"] < 0 < row["ci_high"]
     assert (row["estimate"], row["n_events"]) == (0, 0)
 
@@ -220,7 +222,7 @@ def test_a_missing_column_is_named():
 
 
 def test_mcnemar_agrees_with_r():
-    tests = pick(plan_tests.mcnemar_tests(*SAMPLE, STUDY), subgroup="months=6-12")
+    tests = pick(plan_tests.mcnemar_tests(*SAMPLE, STUDY), dimension="months", level="6-12")
     for group, wanted in R["tests"].items():
         row = pick(tests, group=group).iloc[0]
         counts = [row[name] for name in ("households", "gained", "lost")]

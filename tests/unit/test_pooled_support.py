@@ -24,7 +24,8 @@ def effects(estimates, errors, df=50.0, participants=10):
             "n_events": participants,
             "key_n": 1.5,
             "key_events": 0.5,
-            "subgroup": "window=1-12",
+            "dimension": "window",
+            "level": "1-12",
         }
     )
     results = build_results(rows, metric="support_effect", group="difference", unit="sek_per_month")
@@ -65,12 +66,12 @@ def test_the_order_of_municipalities_does_not_matter():
 
 def test_windows_stand_in_the_order_of_months():
     rows = effects([-500.0, -900.0], [300.0, 400.0])
-    later = [rows.assign(subgroup=f"window={each}") for each in ("13-24", "1-24", "1-12")]
+    later = [rows.assign(dimension="window", level=each) for each in ("13-24", "1-24", "1-12")]
     found = pooled_support_effect(pd.concat(later), study())
-    assert found["subgroup"].drop_duplicates().tolist() == [
-        "window=1-12",
-        "window=13-24",
-        "window=1-24",
+    assert found["level"].drop_duplicates().tolist() == [
+        "1-12",
+        "13-24",
+        "1-24",
     ]
 
 

@@ -36,13 +36,13 @@ def test_caseload_by_hand():
 
 
 def test_worktime_by_hand():
-    rows = resources.worktime_share(WORK).set_index(["group", "subgroup"])
+    rows = resources.worktime_share(WORK).set_index(["group", "level"])
     ours = rows.loc["participant"]
-    assert ours.loc["category=direct_client", "estimate"] == 0.75
-    assert ours.loc["category=management", "estimate"] == 0.25
-    assert ours.loc["category=other", "estimate"] == 0
-    assert ours["n"].eq(2).all()
-    direct = ours.loc["category=direct_client", ["largest", "second_largest", "sum_absolute"]]
+    assert ours.loc["direct_client", "estimate"] == 0.75
+    assert ours.loc["management", "estimate"] == 0.25
+    assert ours.loc["other", "estimate"] == 0
+    assert ours["n"].eq(2).all() and rows["dimension"].eq("category").all()
+    direct = ours.loc["direct_client", ["largest", "second_largest", "sum_absolute"]]
     assert direct.tolist() == [4.0, 2.0, 6.0]
     assert len(rows) == 2 * len(resources.CATEGORIES)
     assert rows.groupby("group")["estimate"].sum().to_dict() == {"comparison": 1, "participant": 1}

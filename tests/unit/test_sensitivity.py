@@ -86,7 +86,7 @@ def test_every_declared_variant_stands_once(rows):
 def test_the_default_is_the_effect(rows):
     panel, cohort = made_up()
     effect = support_effect(panel, cohort, study(min_households_arm=20))
-    one = effect.loc[effect["subgroup"].eq("window=1-12")].iloc[0]
+    one = effect.loc[effect["level"].eq("1-12")].iloc[0]
     for column in ("estimate", "ci_low", "ci_high", "n", "n_events", "key_n", "method"):
         assert rows.loc["default", column] == one[column]
 
@@ -210,7 +210,7 @@ def test_few_pairs_get_the_exact_interval():
 def test_another_window_is_named_and_an_unknown_one_refused():
     panel, cohort = made_up()
     rows = support_effect_sensitivity(panel, cohort, study(), "13-24")
-    assert set(rows["subgroup"]) == {"window=13-24"}
+    assert set(rows["level"]) == {"13-24"}
     with pytest.raises(MetricInputError, match="no window 1-6; there are: 1-12, 13-24, 1-24"):
         support_effect_sensitivity(panel, cohort, study(), "1-6")
 

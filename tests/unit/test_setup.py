@@ -365,6 +365,7 @@ def test_without_any_python_make_says_what_to_install():
         ("test", ["bootstrap.py test", "hfcore run", "ruff check", "-m pytest"]),
         ("lab", ["bootstrap.py run", "hfcore ingest", "jupyter lab"]),
         ("bench", ["bootstrap.py run", "benchmarks/"]),
+        ("compare", ["bootstrap.py run", "compare_results.py"]),
         ("notebooks", ["bootstrap.py run", "notebooks/*.ipynb"]),
         ("lock", ["bootstrap.py lock"]),
     ],

@@ -72,8 +72,8 @@ def test_an_estimate_is_that_of_the_metric(simulation):
     course = next(simulation.studies("peak", -1250.0, 40, 1, seed=3))
     panel, cohort = frames(simulation, course)
     names = tuple(simulation.DEFINITIONS.covariates)
-    effect = support_effect(panel, cohort, study(covariates=names)).set_index("subgroup")
-    rows = effect.loc[[f"window={each}" for each in WINDOWS], ["estimate", "ci_low", "ci_high"]]
+    effect = support_effect(panel, cohort, study(covariates=names)).set_index("level")
+    rows = effect.loc[list(WINDOWS), ["estimate", "ci_low", "ci_high"]]
     found = np.array(simulation.estimates(course))[:, 1:4]
     np.testing.assert_allclose(found, rows.to_numpy(dtype=float), rtol=1e-9)
 

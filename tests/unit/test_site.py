@@ -35,7 +35,8 @@ def study(tmp_path, monkeypatch):
         rows = pd.DataFrame(
             {
                 "group": "difference",
-                "subgroup": "window=1-12",
+                "dimension": "window",
+                "level": "1-12",
                 "estimate": [-1300.0],
                 "ci_low": [ends[0]],
                 "ci_high": [ends[1]],

@@ -104,12 +104,12 @@ def test_exit_by_hand():
 
 def test_return_by_hand():
     rows = support_spells.reactivation(HAND, HAND_PAYMENTS, STUDY)
-    found = pick(rows, group="participant", variant="default", subgroup="").set_index("month")
+    found = pick(rows, group="participant", variant="default", dimension="").set_index("month")
     assert found["estimate"].tolist() == [1, 1, 1, 1]
     assert found["n"].tolist() == [1] * 4
     closed = pick(rows, variant="after_closure").set_index("month")
     assert closed["estimate"].tolist() == [0, 1, 1, 1]
-    since_start = pick(rows, subgroup="since=start").set_index("month")["estimate"]
+    since_start = pick(rows, dimension="since", level="start").set_index("month")["estimate"]
     # All five count: one has moved by month 9, and one of the other four is back then.
     assert since_start.loc[[8, 9]].tolist() == pytest.approx([0, 4 / 5 * 1 / 4])
 
@@ -124,7 +124,9 @@ def test_back_since_start_by_hand():
         ]
     )
     payments = paid_in([[*range(4), 8], range(44), range(44), range(10)])
-    rows = pick(support_spells.reactivation(cohort, payments, STUDY), subgroup="since=start")
+    rows = pick(
+        support_spells.reactivation(cohort, payments, STUDY), dimension="since", level="start"
+    )
     rows = rows.set_index("month")
     assert rows["estimate"].loc[[7, 8, 24]].tolist() == pytest.approx([0, 1 / 4, 1 / 4])
     # All four are followed and not back until one is lost after month 6 and one back in month 8.
@@ -133,7 +135,7 @@ def test_back_since_start_by_hand():
 
 
 def test_back_is_a_part_of_those_closed_so():
-    back = pick(results_of("reactivation"), subgroup="since=start")
+    back = pick(results_of("reactivation"), dimension="since", level="start")
     curves = time_to_closure.cumulative_incidence(COHORT, STUDY)
     closed = pick(curves, group="participant", cause="self_sufficiency")
     assert back["estimate"].max() > 0
@@ -145,7 +147,7 @@ def test_back_is_a_part_of_those_closed_so():
 
 
 def test_back_since_start_agrees_with_r():
-    rows = pick(results_of("reactivation"), subgroup="since=start")
+    rows = pick(results_of("reactivation"), dimension="since", level="start")
     share, error = (np.array(R["since_start"][key]) for key in ("estimate", "error"))
     np.testing.assert_allclose(rows["estimate"], share, atol=1e-11)
     inside = share > 0
@@ -167,12 +169,12 @@ def test_closures_against_payments_by_hand():
     )
     payments = paid_in([[5, 7], [5], [], [], [41], [42]])
     rows = support_spells.closures_against_payments(cohort, payments, STUDY)
-    assert rows.set_index("subgroup")["estimate"].to_dict() == {
-        "payments=closed": 4,
-        "payments=still_paid": 1,
-        "payments=stopped": 2,
-        "payments=unknown": 1,
-        "payments=open_without_payment": 1,
+    assert rows.set_index("level")["estimate"].to_dict() == {
+        "closed": 4,
+        "still_paid": 1,
+        "stopped": 2,
+        "unknown": 1,
+        "open_without_payment": 1,
     }
 
 
@@ -207,7 +209,7 @@ def test_exits_agree_with_r(variant, group):
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("group", ["participant", "control"])
 def test_returns_agree_with_r(variant, group):
-    rows = pick(results_of("reactivation"), variant=variant, group=group, subgroup="")
+    rows = pick(results_of("reactivation"), variant=variant, group=group, dimension="")
     agrees(rows, R["back"][VARIANTS[variant]][group])
 
 
@@ -228,8 +230,8 @@ def test_plain_shares_agree_with_r(group):
 
 
 def test_closures_against_payments_agree_with_r():
-    rows = results_of("closures_against_payments").set_index("subgroup")["estimate"]
-    assert {name.partition("=")[2]: count for name, count in rows.items()} == R["against"]
+    rows = results_of("closures_against_payments").set_index("level")["estimate"]
+    assert rows.to_dict() == R["against"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -277,7 +279,7 @@ def test_input_is_left_as_it_was(name):
 def test_without_payments_nobody_exits(name):
     results = METRICS[name](COHORT, PAYMENTS.head(0), STUDY)
     shown = results.loc[results["estimate"].notna() & results["metric"].ne("flow")]
-    assert set(shown["variant"] + shown["subgroup"]) <= {"after_closure", "defaultsince=start"}
+    assert set(shown["variant"] + shown["level"]) <= {"after_closure", "defaultstart"}
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -107,7 +107,7 @@ def agrees(one: pd.Series, expected: dict) -> None:
 def test_naive_differences_agree_with_r():
     naive = support_difference_naive(reference_case()[0], study())
     agrees(row(naive, month=12), REFERENCE["naive"]["month_12"])
-    agrees(row(naive, subgroup="window=1-24"), REFERENCE["naive"]["window_1_24"])
+    agrees(row(naive, dimension="window", level="1-24"), REFERENCE["naive"]["window_1_24"])
 
 
 def test_the_effect_agrees_with_r():
@@ -115,15 +115,15 @@ def test_the_effect_agrees_with_r():
     effect = support_effect(panel, cohort, study())
     for window in ("1-12", "13-24", "1-24"):
         expected = REFERENCE["unadjusted"]["w_" + window.replace("-", "_")]
-        agrees(row(effect, subgroup=f"window={window}"), expected)
+        agrees(row(effect, dimension="window", level=window), expected)
     agrees(row(effect, month=-20), REFERENCE["event_study"]["minus_20"])
     agrees(row(effect, month=7), REFERENCE["event_study"]["plus_7"])
 
 
 def test_pretrends_agree_with_r():
     found = pretrend(reference_case()[0], study())
-    agrees(row(found, subgroup="window=-6--1"), REFERENCE["pretrend"]["late"])
-    agrees(row(found, subgroup="window=-12--7"), REFERENCE["pretrend"]["early"])
+    agrees(row(found, dimension="window", level="-6--1"), REFERENCE["pretrend"]["late"])
+    agrees(row(found, dimension="window", level="-12--7"), REFERENCE["pretrend"]["early"])
 
 
 def test_the_effect_by_hand():
@@ -134,7 +134,7 @@ def test_the_effect_by_hand():
     amounts = np.column_stack([before] * 24 + [np.zeros(10)] + [after] * 24)
     effect = support_effect(panel_of(cohort, amounts), cohort, study(covariates=("children",)))
     for window in ("1-12", "13-24", "1-24"):
-        one = row(effect, subgroup=f"window={window}")
+        one = row(effect, dimension="window", level=window)
         assert one["estimate"] == pytest.approx(-9)
         assert (one["n"], one["n_events"], one["status"]) == (10, 5, "ok")
         assert one["method"] == "symmetric_did_unadjusted"
@@ -154,7 +154,7 @@ def test_a_peak_before_the_start_is_no_effect():
     cohort = cohort_of([P] * 25 + [C] * 35, children=rng.integers(0, 4, 60))
     effect = support_effect(panel_of(cohort, amounts), cohort, study(covariates=("children",)))
     for window in ("1-12", "13-24", "1-24"):
-        one = row(effect, subgroup=f"window={window}")
+        one = row(effect, dimension="window", level=window)
         assert one["method"] == "symmetric_did_adjusted"
         assert one["estimate"] == pytest.approx(0, abs=1e-6)
     # The usual base, the month before the start, would have found a saving.
@@ -179,7 +179,7 @@ def test_the_fallbacks_at_their_edges(participants, controls, method, status):
     cohort = cohort_of([P] * participants + [C] * controls, children=rng.integers(0, 5, n))
     panel = panel_of(cohort, rng.gamma(2, 3000, (n, 49)))
     definitions = {"covariates": ("children",), "min_households_arm": 20}
-    one = row(support_effect(panel, cohort, study(**definitions)), subgroup="window=1-12")
+    one = row(support_effect(panel, cohort, study(**definitions)), dimension="window", level="1-12")
     assert (one["method"], one["status"]) == (method, status)
     assert np.isnan(one["estimate"]) == (participants < 5)
     assert np.isnan(one["ci_low"]) == (participants < 5)
@@ -195,7 +195,8 @@ def test_adjusting_needs_five_households_a_parameter():
     found = [
         row(
             support_effect(panel, cohort, study(covariates=tuple(names[:k]))),
-            subgroup="window=1-12",
+            dimension="window",
+            level="1-12",
         )
         for k in (7, 8)
     ]
@@ -209,8 +210,8 @@ def test_an_export_that_begins_late_leaves_the_second_year_open():
     panel, cohort = reference_case()
     late = panel.assign(amount_sek=panel["amount_sek"].mask(panel["month"] < -12))
     effect = support_effect(late, cohort, study())
-    assert row(effect, subgroup="window=1-12")["status"] == "ok"
-    second = row(effect, subgroup="window=13-24")
+    assert row(effect, dimension="window", level="1-12")["status"] == "ok"
+    second = row(effect, dimension="window", level="13-24")
     assert (second["status"], second["n"]) == ("not_available", 0)
     assert np.isnan(second["estimate"])
     assert len(effect) == 3 + 49
@@ -264,7 +265,7 @@ def test_detectable_differences_agree_with_r():
 
 def test_the_detectable_difference_belongs_to_the_error_of_the_estimate():
     panel, cohort = reference_case()
-    found = row(detectable_difference(panel, cohort, study()), subgroup="window=1-12")
+    found = row(detectable_difference(panel, cohort, study()), dimension="window", level="1-12")
     expected = REFERENCE["unadjusted"]["w_1_12"]
     assert found["estimate"] == pytest.approx(detectable(expected["se"], expected["df"]), rel=1e-9)
     assert (found["status"], found["unit"]) == ("ok", "sek_per_month")
@@ -298,8 +299,8 @@ def test_the_callers_frames_are_unchanged():
 def test_shifting_everybody_changes_nothing_and_scaling_scales(shift, scale):
     panel, cohort = reference_case()
     other = panel.assign(amount_sek=panel["amount_sek"] * scale + shift)
-    plain = row(support_effect(panel, cohort, study()), subgroup="window=1-12")
-    found = row(support_effect(other, cohort, study()), subgroup="window=1-12")
+    plain = row(support_effect(panel, cohort, study()), dimension="window", level="1-12")
+    found = row(support_effect(other, cohort, study()), dimension="window", level="1-12")
     assert found["estimate"] == pytest.approx(scale * plain["estimate"], rel=1e-6)
     assert found["ci_low"] < found["estimate"] < found["ci_high"]
 
@@ -313,12 +314,15 @@ def test_a_household_is_one_cluster_however_often_it_serves():
     twice = np.vstack([amounts, amounts[25:]])
     panel = panel_of(units, twice).assign(unit_id=np.repeat(units["unit_id"].to_numpy(), 49))
     setting = study(covariates=("children",))
-    once = row(support_effect(panel_of(cohort, amounts), cohort, setting), subgroup="window=1-12")
-    both = row(support_effect(panel, units, setting), subgroup="window=1-12")
+    once = row(
+        support_effect(panel_of(cohort, amounts), cohort, setting), dimension="window", level="1-12"
+    )
+    both = row(support_effect(panel, units, setting), dimension="window", level="1-12")
     apart = units.assign(household_id=units["unit_id"])
     wrong = row(
         support_effect(panel.assign(household_id=panel["unit_id"]), apart, setting),
-        subgroup="window=1-12",
+        dimension="window",
+        level="1-12",
     )
     assert both["n"] == 75
     assert wrong["ci_high"] - wrong["ci_low"] < 0.95 * (both["ci_high"] - both["ci_low"])
@@ -343,13 +347,13 @@ def test_controls_that_serve_twice_make_no_plain_difference_surer(participants):
     panel = panel_of(units, np.vstack([amounts, amounts[participants:]]))
     panel = panel.assign(unit_id=np.repeat(units["unit_id"].to_numpy(), 49))
     plain, setting = panel_of(cohort, amounts), study(covariates=())
-    for each in ({"month": 12}, {"month": 24}, {"subgroup": "window=1-24"}):
+    for each in ({"month": 12}, {"month": 24}, {"dimension": "window", "level": "1-24"}):
         once = row(support_difference_naive(plain, setting), **each)
         both = row(support_difference_naive(panel, setting), **each)
         assert both["estimate"] == pytest.approx(once["estimate"])
         assert standard_error(both) == pytest.approx(standard_error(once), rel=1e-9)
-    once = row(support_effect(plain, cohort, setting), subgroup="window=1-12")
-    both = row(support_effect(panel, units, setting), subgroup="window=1-12")
+    once = row(support_effect(plain, cohort, setting), dimension="window", level="1-12")
+    both = row(support_effect(panel, units, setting), dimension="window", level="1-12")
     assert standard_error(both) == pytest.approx(standard_error(once), rel=1e-9)
 
 

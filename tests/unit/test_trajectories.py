@@ -167,9 +167,9 @@ def test_shares_agree_with_r(variant, cause):
     row = pick(naive, variant=variant, cause=cause).iloc[0]
     assert triple(row) == pytest.approx(R["closure_share_naive"][variant][cause], abs=1e-9)
     entered = pick(results_of("closure_share_entered"), variant=variant, cause=cause)
-    row = pick(entered, subgroup="").iloc[0]
+    row = pick(entered, dimension="").iloc[0]
     assert triple(row) == pytest.approx(R["closure_share_entered"][variant][cause], abs=1e-9)
-    row = pick(entered, subgroup="followed_months=12").iloc[0]
+    row = pick(entered, dimension="followed_months", level="12").iloc[0]
     assert triple(row) == pytest.approx(R["followed_12"][variant][cause], abs=1e-9)
 
 
@@ -197,17 +197,17 @@ def test_bands_and_counts_agree_with_r():
     duration = pick(results_of("support_duration"), metric="support_duration_band")
     for group, bands in R["bands"].items():
         for band, count in bands.items():
-            row = pick(duration, group=group, subgroup=f"months_on_support={band}").iloc[0]
+            row = pick(duration, group=group, dimension="months_on_support", level=band).iloc[0]
             assert row["n_events"] == count
-    reasons = results_of("closure_reason").set_index("subgroup")["estimate"]
+    reasons = results_of("closure_reason").set_index("level")["estimate"]
     for reason, count in R["reasons"].items():
-        assert reasons[f"reason={reason}"] == count
+        assert reasons[reason] == count
     assert reasons.sum() == sum(R["reasons"].values())
     quarters = pick(results_of("closures_per_quarter"), cause="")
-    quarters = quarters.set_index("subgroup")["estimate"]
+    quarters = quarters.set_index("period")["estimate"]
     assert quarters.sum() == sum(R["quarters"].values())
     for quarter, count in R["quarters"].items():
-        assert quarters[f"quarter={quarter}"] == count
+        assert quarters[quarter] == count
 
 
 @pytest.mark.parametrize("group", ["participant", "control"])
@@ -355,8 +355,8 @@ def test_absent_causes_and_quarters_stand_as_zero():
     reasons = metrics.closure_reason(HAND, STUDY)
     assert len(reasons) == 11
     quarters = metrics.closures_per_quarter(HAND, STUDY)
-    assert pick(quarters, cause="")["subgroup"].tolist()[:2] == ["quarter=2018Q2", "quarter=2018Q3"]
-    assert pick(quarters, cause="")["subgroup"].tolist()[-1] == "quarter=2021Q4"
+    assert pick(quarters, cause="")["period"].tolist()[:2] == ["2018Q2", "2018Q3"]
+    assert pick(quarters, cause="")["period"].tolist()[-1] == "2021Q4"
     assert pick(quarters, cause="")["estimate"].sum() == 4
 
 
@@ -402,9 +402,9 @@ def test_flow_parts_add_up():
     controls = small_cohort([("control", 8, None)] * 2)
     lost = controls.tail(1).assign(observed_months=pd.NA).astype({"observed_months": "Int64"})
     cohort = pd.concat([HAND, queue, odd, controls.head(1), lost], ignore_index=True)
-    rows = metrics.flow(cohort, STUDY).set_index(["group", "subgroup"])["n"]
+    rows = metrics.flow(cohort, STUDY).set_index(["group", "level"])["n"]
     found = {
-        step: rows["participant", f"step={step}"]
+        step: rows["participant", step]
         for step in (
             "referred",
             "not_started",
@@ -424,8 +424,8 @@ def test_flow_parts_add_up():
         "closed": 4,
         "ongoing": 2,
     }
-    assert rows["control", "step=no_index_month"] == 1
-    assert rows["control", "step=analysed"] == 1
+    assert rows["control", "no_index_month"] == 1
+    assert rows["control", "analysed"] == 1
 
 
 def test_household_counts_by_hand():

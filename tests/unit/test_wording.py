@@ -19,10 +19,10 @@ from hfcore.i18n.formats import (
     month_name,
     months,
     number,
+    part_label,
     percent,
     quantity,
     span,
-    subgroup_label,
 )
 from hfcore.i18n.texts import LANGUAGES, all_texts, has_text, text
 from hfcore.results import METRICS, STATUSES, build_results
@@ -55,9 +55,10 @@ def rows(*parts):
     )
 
 
-def effect(low, high, status="ok", window="window=1-12"):
-    columns = {"group": "difference", "subgroup": window, "estimate": (low + high) / 2}
-    ends = {"ci_low": low, "ci_high": high, "n": 120, "status": status}
+def effect(low, high, status="ok", window="1-12"):
+    columns = {"group": "difference", "dimension": "window", "level": window}
+    ends = {"estimate": (low + high) / 2, "ci_low": low, "ci_high": high}
+    ends |= {"n": 120, "status": status}
     return "support_effect", "sek_per_month", columns | ends
 
 
@@ -71,7 +72,12 @@ def grade(value):
 
 
 def detectable(value):
-    columns = {"group": "difference", "subgroup": "window=1-12", "estimate": float(value)}
+    columns = {
+        "group": "difference",
+        "dimension": "window",
+        "level": "1-12",
+        "estimate": float(value),
+    }
     return "detectable_difference", "sek_per_month", columns
 
 
@@ -196,19 +202,19 @@ def test_no_payments_no_answer():
 )
 @pytest.mark.parametrize("value", [2, 3])
 def test_the_second_year_is_never_more_than_going_together(language, verb, value):
-    later = effect(-2400.0, -600.0, window="window=13-24")
-    said = headline(language, later, grade(value), window="window=13-24")
+    later = effect(-2400.0, -600.0, window="13-24")
+    said = headline(language, later, grade(value), window="13-24")
     assert verb in said
 
 
 def test_the_second_year_of_a_lottery_may_be_told_as_its_doing():
-    later = effect(-2400.0, -600.0, window="window=13-24")
-    assert "led to" in headline("en", later, grade(5), window="window=13-24")
+    later = effect(-2400.0, -600.0, window="13-24")
+    assert "led to" in headline("en", later, grade(5), window="13-24")
 
 
 @pytest.mark.parametrize(("language", "end"), [("sv", "spann"), ("en", "range")])
 def test_a_second_year_that_is_shown_comes_with_its_warning(language, end):
-    first, later = effect(-2400.0, -600.0), effect(-2400.0, -600.0, window="window=13-24")
+    first, later = effect(-2400.0, -600.0), effect(-2400.0, -600.0, window="13-24")
     plain = report_sentences.limits(rows(participants(120), first), STUDY, language)
     told = report_sentences.limits(rows(participants(120), first, later), STUDY, language)
     added = [each for each in told if each not in plain]
@@ -256,7 +262,7 @@ def test_a_hidden_curve_is_said_to_be_hidden():
 def test_a_subgroup_never_stands_for_the_whole_group():
     hidden = incidence(np.nan, np.nan, np.nan)
     women = incidence(0.4, 0.3, 0.5)
-    women[2]["subgroup"] = "applicant_sex=woman"
+    women[2].update({"dimension": "applicant_sex", "level": "woman"})
     said = report_sentences.trajectory_sentence(rows(hidden, women), STUDY, "1293", "en")
     assert said.endswith("there are too few of them.")
 
@@ -295,7 +301,7 @@ def test_plans_without_a_control_group_and_without_anything():
 
 
 def later(low, high, group="participant", points="6-18"):
-    columns = {"group": group, "subgroup": f"months={points}", "estimate": (low + high) / 2}
+    columns = {"group": group, "dimension": "months", "level": points, "estimate": (low + high) / 2}
     return "plan_changed_over_time", "share", columns | {"ci_low": low, "ci_high": high}
 
 
@@ -314,13 +320,13 @@ def later(low, high, group="participant", points="6-18"):
 )
 def test_the_same_adults_later(low, high, language, words):
     shorter = later(0.0, 0.5, points="6-12")
-    said = report_sentences.later_sentence(rows(shorter, later(low, high)), language)
+    said = report_sentences.later_sentence(rows(shorter, later(low, high)), STUDY, language)
     assert words in said
     both = report_sentences.later_sentence(
-        rows(later(low, high), later(0.1, 0.17, "control")), language
+        rows(later(low, high), later(0.1, 0.17, "control")), STUDY, language
     )
     assert both.startswith(said) and "10" in both and "17" in both
-    assert report_sentences.later_sentence(rows(grade(3)), language) == ""
+    assert report_sentences.later_sentence(rows(grade(3)), STUDY, language) == ""
 
 
 def naive(share):
@@ -347,9 +353,9 @@ def test_the_old_time_and_the_old_support():
     plain = (
         "support_difference_naive",
         "sek_per_month",
-        {"group": "difference", "subgroup": "window=1-24", "estimate": -1300.0},
+        {"group": "difference", "dimension": "window", "level": "1-24", "estimate": -1300.0},
     )
-    fair = effect(-1900, -500, window="window=1-24")
+    fair = effect(-1900, -500, window="1-24")
     said = report_sentences.naive_sentences(rows(time, plain, fair), "sv")
     assert said[0].startswith("Medeltiden till avslut var 10,5 månader bland de avslutade.")
     assert "ger 1\u00a0300 kronor mindre per månad" in said[1]
@@ -492,9 +498,9 @@ def test_an_unknown_language_or_text_is_told():
         (span(-2100, -500, "sek", "sv"), f"−2{NB}100 till −500{NB}kr"),
         (span(np.nan, 1.0, "share", "sv"), ""),
         (label("reasons", "work+studies+moved+other", "en"), "others (4 reasons)"),
-        (subgroup_label("months_on_support=6-12", "sv"), "6–12 månader med stöd"),
-        (subgroup_label("months_on_support=61-", "en"), "over 60 months on support"),
-        (subgroup_label("half_year=2019H2", "en"), "half-year 2, 2019"),
+        (part_label("months_on_support", "6-12", "", "sv"), "6–12 månader med stöd"),
+        (part_label("months_on_support", "61-", "", "en"), "over 60 months on support"),
+        (part_label("", "", "2019H2", "en"), "half-year 2, 2019"),
     ],
 )
 def test_numbers_dates_and_names(written, expected):

@@ -83,7 +83,9 @@ def audit_rows(
     for release in earlier:
         found += _release_findings(protected, exact, release, study.publication)
     kept = exact if exact is None else releases.settled(exact, earlier, study.publication)
-    rows = judged(protected, kept).assign(raw_subgroup=protected["subgroup"].to_numpy())
+    rows = judged(protected, kept).assign(
+        raw_dimension=protected["dimension"].to_numpy(), raw_level=protected["level"].to_numpy()
+    )
     for rule, name, attack in ATTACKS:
         bad = rows.loc[attack(rows, study.publication).fillna(False).astype(bool)]
         found += _told(bad, rule, name)
@@ -99,14 +101,19 @@ def judged(protected: pd.DataFrame, exact: pd.DataFrame | None) -> pd.DataFrame:
     have no exact counterpart (merged categories).
     """
     kind = protected["metric"].map(KIND_OF).fillna("unknown").astype("str")
-    rows = protected.reset_index(drop=True).assign(kind=kind.to_numpy())
-    rows = rows.assign(subgroup=rows["subgroup"].str.removeprefix("'"))
+    rows = _unescaped(protected).reset_index(drop=True).assign(kind=kind.to_numpy())
     if exact is None:
         empty = dict.fromkeys([*TRUE.values(), *INSIDE_DTYPES], np.nan)
         return rows.assign(**empty)
     inside = exact[[*KEYS, "method", *TRUE, *INSIDE_DTYPES]].rename(columns=TRUE)
     inside = inside.drop_duplicates([*KEYS, "method"])
     return rows.merge(inside, on=[*KEYS, "method"], how="left")
+
+
+def _unescaped(protected: pd.DataFrame) -> pd.DataFrame:
+    """Protected rows with their parts named as in exact ones, to be found there."""
+    parts = {name: protected[name].str.removeprefix("'") for name in ("dimension", "level")}
+    return protected.assign(**parts)
 
 
 def _told(bad: pd.DataFrame, rule: int, name: str) -> list[tuple[str, int, str, str]]:
@@ -137,8 +144,9 @@ def _moved(
 ) -> pd.DataFrame:
     """Figures that are shown otherwise than in a release since which fewer than five came."""
     keys = [*KEYS, "method"]
-    both = protected.drop_duplicates(keys)
-    for rows, suffix in ((release.protected, "_before"), (exact, "_now"), (release.exact, "_then")):
+    both, before = (_unescaped(rows) for rows in (protected, release.protected))
+    both = both.drop_duplicates(keys)
+    for rows, suffix in ((before, "_before"), (exact, "_now"), (release.exact, "_then")):
         columns = [*ESTIMATES, *TRUE]
         renamed = rows.drop_duplicates(keys).rename(columns={c: c + suffix for c in columns})
         both = both.merge(renamed[[*keys, *(c + suffix for c in columns)]], on=keys)

@@ -21,7 +21,8 @@ from hfpublish.disclosure.protection import OVER_TIME
 from hfpublish.disclosure.publication_rules import EXTREMES
 
 Attack = Callable[[pd.DataFrame, Publication], pd.Series]
-KEYS = ["municipality", "notebook", "metric", "variant", "group", "subgroup", "cause", "month"]
+_PARTS = ["level", "cause", "period"]
+KEYS = ["municipality", "notebook", "metric", "variant", "group", "dimension", "month", *_PARTS]
 TRUE = {"n": "true_n", "n_events": "true_events", "n_at_risk": "true_at_risk"}
 SHOWN_COUNTS = ("n", "n_events", "n_at_risk")
 MIN_SUM_HALF_WIDTH_SEK = 1000
@@ -83,10 +84,10 @@ def small_breakdowns(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """2: parts of a small group, or parts that are small on average, are told apart."""
     column = partition_column(rows)
     parts = column.notna() & rows["estimate"].notna() & rows["kind"].isin(["count", "share"])
-    tail = rows["subgroup"].eq("") & column.eq("subgroup")
+    tail = rows["level"].eq("") & column.eq("level")
     parts &= ~tail
-    whole = rows["cause"].where(column.eq("subgroup"), rows["subgroup"])
-    keys = [rows[each] for each in KEYS if each not in ("subgroup", "cause")]
+    whole = rows["cause"].where(column.ne("cause"), rows["level"])
+    keys = [rows[each] for each in KEYS if each not in _PARTS]
     groups = rows.loc[parts].groupby([*(k[parts] for k in keys), whole[parts]], dropna=False)
     count = rows["kind"].eq("count")
     own = rows["true_events"].astype("float64").fillna(_size(rows).where(count))
@@ -107,7 +108,7 @@ def small_breakdowns(rows: pd.DataFrame, publication: Publication) -> pd.Series:
 
 def sensitive(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """3: a death or sickness is told of a small group."""
-    word = rows["cause"].mask(rows["cause"].eq(""), rows["subgroup"].str.partition("=")[2])
+    word = rows["cause"].mask(rows["cause"].eq(""), rows["level"])
     told = word.isin(publication.sensitive_causes) & rows["estimate"].notna()
     size = _size(rows)
     is_cell = rows["kind"].eq("count") & rows["n"].eq(rows["estimate"]).fillna(False)
@@ -162,13 +163,13 @@ def narrow_means(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     fine = (rows["unit"].eq("months") & _off_grid(rows["estimate"], 0.5)) | (
         in_money & _off_grid(rows["estimate"], 100)
     )
-    word = rows["subgroup"].str.extract(r"statistic=(\w+)")[0].fillna(rows["method"])
+    word = rows["level"].where(rows["dimension"].eq("statistic"), rows["method"])
     return shown & (few | narrow | fine | word.isin(EXTREMES))
 
 
 def narrow_medians(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """7: a median or quartile of too few, or an outer percentile."""
-    word = rows["subgroup"].str.extract(r"statistic=(\w+)")[0].fillna(rows["method"])
+    word = rows["level"].where(rows["dimension"].eq("statistic"), rows["method"])
     median = word.eq("median") & _below(rows, publication.min_median_n, publication.noise_max)
     quartile = word.str.contains("quartile").fillna(False)
     quartile &= _below(rows, publication.min_quartile_n, publication.noise_max)
@@ -184,7 +185,7 @@ def single_steps(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     keys = [each for each in KEYS if each != "month"]
     for _, curve in rows.loc[curves].groupby(keys, sort=False, dropna=False):
         found.loc[curve.index] = _bad_curve(curve.sort_values("month"), publication)
-    is_tail = rows["metric"].eq(FALLING[1]) & rows["subgroup"].eq("")
+    is_tail = rows["metric"].eq(FALLING[1]) & rows["dimension"].eq("")
     return found | (curves & ~is_tail & rows["n_events"].notna())
 
 

@@ -38,10 +38,10 @@ def counts_of(rows: pd.DataFrame, publication: Publication) -> Counts:
 
 
 def _add_flows(counts: Counts, rows: pd.DataFrame, publication: Publication) -> None:
-    is_step = rows["metric"].eq("flow") & rows["subgroup"].str.startswith("step=")
+    is_step = rows["metric"].eq("flow") & rows["dimension"].eq("step")
     steps = rows.loc[is_step & rows["group"].eq("participant")]
-    for step, shown in zip(steps["subgroup"], steps["estimate"], strict=True):
-        counts.add((step.removeprefix("step="), "participant"), shown, publication)
+    for step, shown in zip(steps["level"], steps["estimate"], strict=True):
+        counts.add((step, "participant"), shown, publication)
     for whole, parts in _FLOWS:
         named = [counts.names.get((part, "participant")) for part in parts]
         counts.tie(counts.names.get((whole, "participant")), named)
@@ -56,10 +56,10 @@ def _add_partitions(counts: Counts, rows: pd.DataFrame, publication: Publication
         counts.add(_cell(row, each), shown, publication)
         if row["unit"] == "share":
             counts.add(_whole(row), row["n"], publication)
-    keys = ["metric", "variant", "group", "month", "_whole"]
-    whole = rows["cause"].where(column.eq("subgroup"), rows["subgroup"])
+    keys = ["metric", "variant", "group", "dimension", "month", "_whole"]
+    whole = rows["cause"].where(column.ne("cause"), rows["level"])
     parts = rows.assign(_whole=whole, _column=column).loc[column.notna()]
-    parts = parts.loc[~(parts["subgroup"].eq("") & parts["_column"].eq("subgroup"))]
+    parts = parts.loc[~(parts["level"].eq("") & parts["_column"].eq("level"))]
     for _, cells in parts.groupby(keys, sort=False, dropna=False):
         together = cells.to_dict("records")
         named = [counts.names.get(_cell(row, row["_column"])) for row in together]
@@ -74,11 +74,10 @@ def _add_groups(counts: Counts, rows: pd.DataFrame, publication: Publication) ->
     for group, shown in zip(everybody["group"], everybody["estimate"], strict=True):
         counts.add(("households", group, ""), shown, publication)
     is_curve = rows["metric"].eq("cumulative_incidence") & rows["variant"].eq("default")
-    parts = rows.loc[is_curve & rows["subgroup"].ne("") & rows["n"].notna()]
-    parts = parts.drop_duplicates(["group", "subgroup"])
-    trait = parts["subgroup"].str.replace(r"=.*", "", regex=True)
-    for (group, _), each in parts.groupby([parts["group"], trait], sort=False):
-        names = [("households", group, value) for value in each["subgroup"]]
+    parts = rows.loc[is_curve & rows["dimension"].ne("") & rows["n"].notna()]
+    parts = parts.drop_duplicates(["group", "dimension", "level"])
+    for (group, trait), each in parts.groupby(["group", "dimension"], sort=False):
+        names = [("households", group, trait, level) for level in each["level"]]
         places = [counts.add(*it, publication) for it in zip(names, each["n"], strict=True)]
         counts.tie(counts.names.get(("households", group, "")), places)
 
@@ -88,7 +87,8 @@ def _cell(row: Mapping, column: str) -> tuple:
     if row["metric"] == "closure_share_naive" and column == "cause":
         return ("closed", row["group"], row["variant"], row["cause"])
     month = None if pd.isna(row["month"]) else int(row["month"])
-    return (row["metric"], row["variant"], row["group"], month, row["subgroup"], row["cause"])
+    part = row["dimension"], row["level"], row["cause"], row["period"]
+    return (row["metric"], row["variant"], row["group"], month, *part)
 
 
 def _whole(row: Mapping) -> tuple:
@@ -98,7 +98,7 @@ def _whole(row: Mapping) -> tuple:
         return CLOSED
     if metric == "closures_per_quarter":
         return ("closed", row["group"], "default", cause) if cause else CLOSED
-    return (metric, row["variant"], row["group"], row["subgroup"].partition("=")[0], "whole")
+    return (metric, row["variant"], row["group"], row["dimension"], "whole")
 
 
 def _add_definitions(counts: Counts, rows: pd.DataFrame) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from hfcore import store
+from hfcore.results import OWNER_COLUMNS, RESULT_DTYPES
 from hfcore.study import Publication
 
 FOLDER = "releases"
@@ -66,7 +67,9 @@ def _read(folder: Path, tables: dict[str, str]) -> Release:
     before = json.loads((folder / TABLES).read_text(encoding="utf-8"))
     codes = {code for code, mark in before.items() if tables.get(code) != mark}
     codes |= {store.ALL} if codes else set()
-    exact, protected = (store.read_parquet(folder / name) for name in (EXACT, PROTECTED))
+    exact, protected = (
+        with_parts(store.read_parquet(folder / name)) for name in (EXACT, PROTECTED)
+    )
     return Release(
         exact.loc[exact["municipality"].isin(codes)],
         protected.loc[protected["municipality"].isin(codes)],
@@ -74,6 +77,22 @@ def _read(folder: Path, tables: dict[str, str]) -> Release:
         folder.name,
         frozenset(codes),
     )
+
+
+def with_parts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of version 1 of the columns, which had one text ``subgroup``, in those of version 2."""
+    if "subgroup" not in rows:
+        return rows
+    dimension, _, level = (rows["subgroup"].str.partition("=")[place] for place in range(3))
+    is_period = dimension.isin(["quarter", "half_year", "year"])
+    by_start = level.str.extract(r"^(before|from)_(\d{4}-\d{2})$").where(dimension.eq("start"))
+    told = rows.assign(
+        dimension=dimension.mask(is_period, ""),
+        level=by_start[0].fillna(level).mask(is_period, "").astype("str"),
+        period=by_start[1].fillna(level.where(is_period, "")).astype("str"),
+    )
+    columns = dict.fromkeys([*OWNER_COLUMNS, *RESULT_DTYPES, *told.columns])
+    return told[[each for each in columns if each in told and each != "subgroup"]]
 
 
 def _tables(study_name: str) -> dict[str, str]:

@@ -16,19 +16,23 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 
 def single_units(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """11: a figure of one household, person or worker."""
-    dimension, _, value = (rows["subgroup"].str.partition("=")[place] for place in range(3))
-    return dimension.isin(SINGLE_UNITS) & (rows["estimate"].notna() | value.ne(""))
+    is_told = rows["estimate"].notna() | rows["level"].ne("")
+    return rows["dimension"].isin(SINGLE_UNITS) & is_told
 
 
 def free_texts(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """13: a text that somebody wrote."""
-    found = _match(rows, ("variant", "subgroup", "cause", "method"), _FREE_TEXT.search)
+    found = _match(
+        rows, ("variant", "dimension", "level", "cause", "period", "method"), _FREE_TEXT.search
+    )
     return found & rows["kind"].ne("plain")
 
 
 def formulas(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """14: a text that a spreadsheet would run."""
-    return _match(rows, ("variant", "raw_subgroup", "cause", "method"), _FORMULA.match)
+    return _match(
+        rows, ("variant", "raw_dimension", "raw_level", "cause", "period", "method"), _FORMULA.match
+    )
 
 
 def _match(rows: pd.DataFrame, columns: tuple[str, ...], is_bad: Callable) -> pd.Series:

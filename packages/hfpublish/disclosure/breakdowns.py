@@ -11,7 +11,7 @@ from hfcore.results import OWNER_COLUMNS
 from hfcore.study import Publication
 from hfpublish.disclosure.protection import PARTITIONS, SHOWN, is_kind, withhold
 
-TRANSITION = "transition="
+TRANSITION = "transition"
 # Closure reasons that are told together where there are too few to tell each.
 REASON_FAMILIES = (
     ("work", "subsidised_work", "sheltered_work"),
@@ -34,8 +34,8 @@ def merge_categories(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     parts = column.notna() & rows["shown"].notna()
     if not parts.any():
         return rows
-    whole = rows["cause"].where(column.eq("subgroup"), rows["subgroup"])
-    keys = [*_figure_keys(rows), "_column", "_whole"]
+    whole = rows["cause"].where(column.ne("cause"), rows["level"])
+    keys = [*_figure_keys(rows), "dimension", "_column", "_whole"]
     merged = [
         _merge_one(cells, publication)
         for _, cells in rows.assign(_column=column, _whole=whole)
@@ -48,8 +48,8 @@ def merge_categories(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
 
 def partition_column(rows: pd.DataFrame) -> pd.Series:
     """The column that tells apart the parts that a row is one of; null where it is no part."""
-    is_transition = rows["subgroup"].str.startswith(TRANSITION)
-    return rows["metric"].map(PARTITIONS).mask(is_transition, "subgroup")
+    is_transition = rows["dimension"].eq(TRANSITION)
+    return rows["metric"].map(PARTITIONS).mask(is_transition, "level")
 
 
 def _figure_keys(rows: pd.DataFrame) -> list[str]:
@@ -68,26 +68,25 @@ def _merge_one(cells: pd.DataFrame, publication: Publication) -> pd.DataFrame:
         return withhold(cells, pd.Series(True, index=cells.index))
     if len(cells) <= allowed:
         return cells
-    if cells["subgroup"].iloc[0].startswith(TRANSITION):
+    if cells["dimension"].iloc[0] == TRANSITION:
         return withhold(cells, pd.Series(True, index=cells.index))
-    if cells["subgroup"].iloc[0].startswith("quarter="):
+    if cells["_column"].iloc[0] == "period":
         return _merge_quarters(cells, allowed)
-    if cells["subgroup"].iloc[0].startswith("reason="):
-        cells = _added(cells, _families(cells))
+    if cells["dimension"].iloc[0] == "reason":
+        cells = _added(cells, _families(cells["level"]), "level")
         return cells if len(cells) <= allowed else _merge_last(cells, allowed, publication)
     return _merge_last(cells, allowed, publication)
 
 
-def _families(cells: pd.DataFrame) -> pd.Series:
+def _families(reasons: pd.Series) -> pd.Series:
     """Each reason's family of those that occur in the breakdown, as the label of the merged."""
-    reasons = cells["subgroup"].str.removeprefix("reason=")
     there = set(reasons)
     label = {
-        reason: "reason=" + "+".join(each for each in family if each in there)
+        reason: "+".join(each for each in family if each in there)
         for family in REASON_FAMILIES
         for reason in family
     }
-    return reasons.map(label).fillna(cells["subgroup"])
+    return reasons.map(label).fillna(reasons)
 
 
 def _size(cells: pd.DataFrame) -> float:
@@ -97,27 +96,26 @@ def _size(cells: pd.DataFrame) -> float:
 
 
 def _merge_quarters(cells: pd.DataFrame, allowed: int) -> pd.DataFrame:
-    quarter = cells["subgroup"].str.extract(r"=(\d{4})-?Q(\d)")
-    half = "half_year=" + quarter[0] + "H" + ((quarter[1].astype("Int64") + 1) // 2).astype("str")
-    for label in (half, "year=" + quarter[0]):
+    quarters = pd.PeriodIndex(cells["period"], freq="Q")
+    year = pd.Series(quarters.year.astype("str"), index=cells.index)
+    half = year + "H" + ((quarters.quarter + 1) // 2).astype("str")
+    for label in (half, year):
         if label.nunique() <= allowed:
-            return _added(cells, label)
+            return _added(cells, label, "period")
     return withhold(cells, pd.Series(True, index=cells.index))
 
 
 def _merge_last(cells: pd.DataFrame, allowed: int, publication: Publication) -> pd.DataFrame:
     """The last categories as one; sensitive ones count as last."""
     column = cells["_column"].iloc[0]
-    dimension = cells[column].str.extract(r"^([^=]*=)")[0].fillna("").iloc[0]
-    names = cells[column].str.removeprefix(dimension)
+    names = cells[column]
     order = np.argsort(names.isin(publication.sensitive_causes).to_numpy(), kind="stable")
     merged = np.zeros(len(cells), dtype=bool)
     merged[order[allowed - 1 :]] = True
-    label = dimension + "+".join(names[merged])
-    return _added(cells, cells[column].mask(merged, label), column)
+    return _added(cells, names.mask(merged, "+".join(names[merged])), column)
 
 
-def _added(cells: pd.DataFrame, label: pd.Series, column: str = "subgroup") -> pd.DataFrame:
+def _added(cells: pd.DataFrame, label: pd.Series, column: str) -> pd.DataFrame:
     """The parts with the same label as one row: contributors and keys added, the rest kept."""
     cells = cells.assign(**{column: label.astype("str")})
     is_own_n = cells["n"].eq(cells["n_events"]).fillna(False).all()
@@ -143,7 +141,7 @@ def withhold_sensitive(rows: pd.DataFrame, publication: Publication) -> pd.DataF
 
     Telling them only where they are neither none nor all would tell those two.
     """
-    word = rows["cause"].mask(rows["cause"].eq(""), rows["subgroup"].str.partition("=")[2])
+    word = rows["cause"].mask(rows["cause"].eq(""), rows["level"])
     names = "|".join(re.escape(cause) for cause in publication.sensitive_causes)
     if not names:
         return rows

@@ -34,7 +34,7 @@ def coarse_curves(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     if not curves.any():
         return rows
     keys = [column for column in OWNER_COLUMNS if column in rows]
-    keys += ["metric", "variant", "group", "subgroup", "cause"]
+    keys += ["metric", "variant", "group", "dimension", "level", "period", "cause"]
     drawn = [
         _coarse(curve.sort_values("month"), publication)
         for _, curve in rows.loc[curves].groupby(keys, sort=False)

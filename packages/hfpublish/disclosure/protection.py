@@ -41,11 +41,11 @@ KINDS = {
 KIND_OF = {metric: kind for kind, metrics in KINDS.items() for metric in metrics.split()}
 # The metrics whose rows are the parts of one whole, and the column that tells the parts apart.
 PARTITIONS = {
-    "closure_reason": "subgroup",
-    "closures_per_quarter": "subgroup",
-    "support_duration_band": "subgroup",
-    "contact_mix": "subgroup",
-    "survey_answer": "subgroup",
+    "closure_reason": "level",
+    "closures_per_quarter": "period",
+    "support_duration_band": "level",
+    "contact_mix": "level",
+    "survey_answer": "level",
     "closure_share_naive": "cause",
     "closure_share_entered": "cause",
 }
@@ -91,7 +91,7 @@ def _plain_shares(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _tails_as_curves(rows: pd.DataFrame) -> pd.DataFrame:
     """Shares with at least so many months as what they are: curves that fall as members leave."""
-    is_tail = rows["metric"].eq("support_duration_band") & rows["subgroup"].eq("")
+    is_tail = rows["metric"].eq("support_duration_band") & rows["dimension"].eq("")
     tails = {
         "kind": "curve",
         "n_at_risk": rows["n_events"],

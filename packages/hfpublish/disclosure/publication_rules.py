@@ -119,9 +119,7 @@ def rounded_means(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     if not is_kind(rows, "mean").any():
         return rows
     means = is_kind(rows, "mean")
-    is_extreme = rows["method"].isin(EXTREMES) | rows["subgroup"].isin(
-        [f"statistic={word}" for word in EXTREMES]
-    )
+    is_extreme = rows["method"].isin(EXTREMES) | statistic(rows).isin(EXTREMES)
     too_few = ~at_least(rows, publication.min_mean_n)
     in_series = rows["month"].notna()
     rows = withhold(rows, means & ((too_few & ~in_series) | is_extreme))
@@ -134,12 +132,17 @@ def _mean_step(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     return pd.Series(np.where(rows["unit"].eq("months"), MONTH_STEP, money), index=rows.index)
 
 
+def statistic(rows: pd.DataFrame) -> pd.Series:
+    """Which statistic a figure is: the level of that dimension, else its method."""
+    return rows["level"].where(rows["dimension"].eq("statistic"), rows["method"])
+
+
 def medians(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     """Rule 7: a median needs ``min_median_n`` contributors, a quartile ``min_quartile_n``.
 
     Other percentiles are never shown. Rounding is that of means.
     """
-    word = rows["subgroup"].str.extract(r"statistic=(\w+)")[0].fillna(rows["method"])
+    word = statistic(rows)
     is_median, is_quartile = word.eq("median"), word.str.contains("quartile").fillna(False)
     is_other = word.str.contains("percentile").fillna(False)
     too_few = is_median & ~at_least(rows, publication.min_median_n)
@@ -248,7 +251,7 @@ def frozen(
     if earlier is None or earlier.empty or far_apart:
         return results
     keys = [*[each for each in ("municipality", "notebook") if each in results], "metric"]
-    keys += ["variant", "group", "subgroup", "cause", "month", "method"]
+    keys += ["variant", "group", "dimension", "level", "cause", "month", "period", "method"]
     last = earlier.drop_duplicates(keys).set_index(keys)
     place = last.index.get_indexer(pd.MultiIndex.from_frame(results[keys]))
     before = last["n"].iloc[place].reset_index(drop=True).where(place >= 0)

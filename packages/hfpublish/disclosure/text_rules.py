@@ -8,7 +8,7 @@ from hfcore.study import Publication
 from hfpublish.disclosure.protection import withhold
 
 SINGLE_UNITS = ("household", "person", "worker", "id", "case")
-TEXTS = ("metric", "variant", "group", "subgroup", "cause", "unit", "method")
+TEXTS = ("metric", "variant", "group", "dimension", "level", "cause", "period", "unit", "method")
 MAX_TEXT, MAX_WORDS = 160, 4
 _CODE = r"[\w .,:;+<>=/()–…%&'-]*"
 _LONG_NUMBER = r"\d{6}[-+ ]?\d{4}|\d{8,}"
@@ -16,10 +16,8 @@ _LONG_NUMBER = r"\d{6}[-+ ]?\d{4}|\d{8,}"
 
 def no_single_units(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     """Rule 11: nothing is told of one household, person or worker, so no figure can draw one."""
-    dimension = rows["subgroup"].str.partition("=")[0]
-    single = dimension.isin(SINGLE_UNITS)
-    cleared = rows["subgroup"].mask(single, dimension + "=")
-    return withhold(rows.assign(subgroup=cleared), single)
+    single = rows["dimension"].isin(SINGLE_UNITS)
+    return withhold(rows.assign(level=rows["level"].mask(single, "")), single)
 
 
 def codes_only(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
@@ -46,7 +44,7 @@ def escaped_texts(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
 def escaped(texts: pd.Series) -> pd.Series:
     """Texts with an apostrophe before a leading =, +, -, @, tab or line break.
 
-    >>> escaped(pd.Series(["=1+1", "reason=work"])).tolist()
-    ["'=1+1", 'reason=work']
+    >>> escaped(pd.Series(["=1+1", "work"])).tolist()
+    ["'=1+1", 'work']
     """
     return texts.mask(texts.str.match(r"[=+\-@\t\r]").fillna(False), "'" + texts)
