@@ -30,13 +30,16 @@ def difference_tests(
 
     Parameters
     ----------
-    plans, persons, cohort : as ``planning.adults_by_point`` takes them.
+    plans, persons, cohort, study
+        As ``plan_changed`` takes them.
 
     Returns
     -------
-    One row a ``test`` (Fisher's exact, its mid-p, Boschloo's, and chi-square for large samples):
-    ``p_greater`` against a larger share among participants, ``p_less`` against a smaller,
-    ``p_value`` two-sided. Chi-square has the last only. No row where a group has nobody.
+    DataFrame
+        One row a ``test`` (Fisher's exact, its mid-p, Boschloo's, and chi-square for large
+        samples): ``p_greater`` against a larger share among participants, ``p_less`` against a
+        smaller, ``p_value`` two-sided. Chi-square has the last only. No row where a group has
+        nobody.
 
     Notes
     -----
