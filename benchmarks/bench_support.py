@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
-from hfcore.estimators.matched_pairs import paired_difference
-from hfcore.estimators.matching import entropy_weights, logit, match_nearest, propensity_score
+from hfcore.estimators.matching import match_nearest, paired_difference, propensity_score
 from hfcore.estimators.regression import adjusted_difference
-from hfcore.estimators.weighting import entropy_balanced_difference
+from hfcore.estimators.weighting import entropy_balanced_difference, entropy_weights
 from hfcore.metrics.covariates import covariate_matrix
 from hfcore.metrics.difference_in_differences import change_by_start
 from hfcore.metrics.index_months import candidate_months

@@ -1,13 +1,14 @@
 """Time to event with competing causes, exact with ties, from counts by time.
 
-The households are counted once per distinct time; everything after works on these counts, so a
-million households cost what their distinct months cost. Conventions: who leaves the record at a
-time (censored) is still at risk of an event at that time; events of different causes at one time
-share the risk set; an event at time 0 counts.
+Households are counted once per distinct time and everything after works on these counts, so a
+million households cost what their distinct months cost. Conventions: who is censored at a time is
+still at risk of an event at that time; events of different causes at one time share the risk set;
+an event at time 0 counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,6 @@ from numpy.typing import ArrayLike
 
 from hfcore.errors import MetricInputError
 
-_ROUNDING = 1e-9
 _CANCELLATION = 64 * np.finfo(float).eps
 _INTEGER_LIMIT = 1 << 20
 
@@ -43,12 +43,21 @@ class EventCounts:
 
 
 def count_events(times: ArrayLike, causes: ArrayLike, n_causes: int) -> EventCounts:
-    """Count households by time and cause.
+    """Count households by time and cause: what every estimator here starts from.
 
     Parameters
     ----------
-    times : one time a household, at least 0: until the event, or as long as it was followed.
-    causes : whole numbers; 0 where no event was seen (censored), else 1 … ``n_causes``.
+    times : array (n,)
+        One time a household, at least 0: until its event, or as long as it was followed.
+    causes : array (n,) of whole numbers
+        0 where no event was seen (censored), else 1 … ``n_causes``.
+    n_causes : int
+        How many causes there are, whether they occur or not.
+
+    Returns
+    -------
+    EventCounts
+        Risk set and events at each distinct time.
 
     Raises
     ------
@@ -93,11 +102,19 @@ def _distinct(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def kaplan_meier(counts: EventCounts) -> tuple[np.ndarray, np.ndarray]:
     """Share without any event just after each time, and its standard error (Greenwood).
 
-    The error is NaN where nobody is left.
+    Parameters
+    ----------
+    counts : EventCounts
+        From ``count_events``; events of every cause count alike.
+
+    Returns
+    -------
+    survival, standard_error : arrays (T,)
+        The error is NaN where nobody is left.
 
     References
     ----------
-    Kaplan & Meier (1958), equations 2b and 3a.
+    Kaplan & Meier (1958) JASA 53:457, equations 2b and 3a.
 
     Examples
     --------
@@ -111,21 +128,32 @@ def kaplan_meier(counts: EventCounts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def aalen_johansen(counts: EventCounts) -> tuple[np.ndarray, np.ndarray]:
-    """Share with an event of each cause by each time, and its standard error.
+    """Cumulative incidence: the share with an event of each cause by each time.
+
+    Parameters
+    ----------
+    counts : EventCounts
+        From ``count_events``.
 
     Returns
     -------
-    Two arrays of shape (T, causes). The error is of Greenwood's type and equals the infinitesimal
-    jackknife.
+    incidence, standard_error : arrays (T, causes)
+
+    Notes
+    -----
+    Estimand: the probability that the event has happened and was of that cause, the others being
+    able to come first. The error is of Greenwood's type and equals the infinitesimal jackknife,
+    ties and time 0 included.
 
     References
     ----------
-    Aalen & Johansen (1978); for the variance Andersen et al. (1993), section IV.4.1.3.
+    Aalen & Johansen (1978) Scand J Stat 5:141; for the variance Andersen et al. (1993), section
+    IV.4.1.3.
 
     Examples
     --------
-    >>> share, error = aalen_johansen(count_events([1, 2, 2, 4], [1, 2, 0, 1], 2))
-    >>> share.round(4).tolist()
+    >>> incidence, error = aalen_johansen(count_events([1, 2, 2, 4], [1, 2, 0, 1], 2))
+    >>> incidence.round(4).tolist()
     [[0.25, 0.0], [0.25, 0.25], [0.75, 0.25]]
     """
     before = _survival_before(counts)
@@ -144,14 +172,28 @@ def aalen_johansen(counts: EventCounts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def restricted_mean(counts: EventCounts, horizon: float) -> tuple[float, float]:
-    """Mean time without event up to a horizon (area under the curve), and its standard error.
+    """Restricted mean survival time: the mean time without event up to a horizon.
 
-    Beyond the last time the curve is carried forward; whether that is allowed is for the caller
-    to judge by ``at_risk_at``.
+    Parameters
+    ----------
+    counts : EventCounts
+        From ``count_events``.
+    horizon : float
+        In the unit of the times.
+
+    Returns
+    -------
+    mean, standard_error : float
+
+    Notes
+    -----
+    The area under Kaplan–Meier's curve. After the last time the curve is carried forward; whether
+    that is allowed is for the caller to judge by ``at_risk_at``.
 
     References
     ----------
-    Royston & Parmar (2013), equation 2; Klein & Moeschberger (2003), equation 4.5.2.
+    Royston & Parmar (2013) BMC Med Res Methodol 13:152, equation 2; Klein & Moeschberger (2003),
+    equation 4.5.2.
 
     Examples
     --------
@@ -167,14 +209,27 @@ def restricted_mean(counts: EventCounts, horizon: float) -> tuple[float, float]:
 
 
 def months_lost(counts: EventCounts, horizon: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean time since the event of each cause up to a horizon, and its standard error.
+    """Restricted mean time lost: the mean time since the event of each cause up to a horizon.
 
-    The area under each cumulative incidence: with the restricted mean it adds up to the horizon.
+    Parameters
+    ----------
+    counts : EventCounts
+        From ``count_events``.
+    horizon : float
+        In the unit of the times.
+
+    Returns
+    -------
+    lost, standard_error : arrays (causes,)
+
+    Notes
+    -----
+    The area under each cumulative incidence; together with the restricted mean these add up to
+    the horizon. The error is linearised as that of ``aalen_johansen``.
 
     References
     ----------
-    Andersen (2013) Stat Med 32:5278, equation 6; the error by the same linearisation as
-    ``aalen_johansen``.
+    Andersen (2013) Stat Med 32:5278, equation 6.
 
     Examples
     --------
@@ -193,22 +248,6 @@ def months_lost(counts: EventCounts, horizon: float) -> tuple[np.ndarray, np.nda
     variance = np.maximum(terms[counts.times <= horizon].sum(axis=0), 0)
     lost = area[0] if len(area) else np.zeros(counts.events.shape[1])
     return lost, np.sqrt(variance)
-
-
-def quantile_time(
-    counts: EventCounts, share: float = 0.5, survival: np.ndarray | None = None
-) -> float:
-    """First time by which at least a share has had an event; NaN where that is never reached.
-
-    ``survival`` replaces the Kaplan–Meier curve; with its upper or lower band the function gives
-    the ends of the interval of Brookmeyer & Crowley (1982).
-
-    >>> quantile_time(count_events([1, 2, 3, 4, 5, 6], [1, 1, 1, 0, 1, 0], 1))
-    3.0
-    """
-    curve = kaplan_meier(counts)[0] if survival is None else survival
-    reached = counts.times[curve <= 1 - share + _ROUNDING]
-    return float(reached[0]) if len(reached) else float("nan")
 
 
 def at_times(
@@ -236,12 +275,66 @@ def at_risk_at(counts: EventCounts, times: ArrayLike) -> np.ndarray:
 
 
 def is_known_at(counts: EventCounts, times: ArrayLike) -> np.ndarray:
-    """Whether the curves are known at given times: not beyond follow-up, or nobody is left."""
+    """Whether the curves are known at given times: until follow-up ends, or nobody is left."""
     times = np.asarray(times)
     if not len(counts.times):
         return np.zeros(times.shape, bool)
     everybody_left = counts.any_event[-1] == counts.at_risk[-1]
     return (times <= counts.times[-1]) | everybody_left
+
+
+def pseudo_values(
+    times: ArrayLike, causes: ArrayLike, n_causes: int, estimate: Callable[[EventCounts], float]
+) -> np.ndarray:
+    """Jackknife pseudo-values: n × estimate − (n − 1) × the estimate without the household.
+
+    Parameters
+    ----------
+    times, causes, n_causes
+        As ``count_events`` takes them.
+    estimate : callable
+        From counts to a number, such as a share at a month or a restricted mean.
+
+    Returns
+    -------
+    array (n,)
+        One number a household, as though it had been followed for ever; their mean is nearly the
+        estimate. Regressed on covariates they give adjusted differences.
+
+    Notes
+    -----
+    Censoring must be unrelated to the covariates: where groups began at different times, make
+    them within each group.
+
+    References
+    ----------
+    Andersen, Klein & Rosthøj (2003) Biometrika 90:15; Andersen & Perme (2010).
+
+    Examples
+    --------
+    Without censoring a household adds what happened to it.
+
+    >>> def by_two(counts):
+    ...     return 1 - (1 - counts.any_event / counts.at_risk)[counts.times <= 2].prod()
+    >>> pseudo_values([1, 2, 3], [1, 1, 1], 1, by_two).round(9).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    times, causes = np.asarray(times), np.asarray(causes)
+    counts = count_events(times, causes, n_causes)
+    whole = estimate(counts)
+    pairs, which = np.unique(np.column_stack([times, causes]), axis=0, return_inverse=True)
+    without = [estimate(_without(counts, time, int(cause))) for time, cause in pairs]
+    return counts.n * whole - (counts.n - 1) * np.array(without, float)[which.ravel()]
+
+
+def _without(counts: EventCounts, time: float, cause: int) -> EventCounts:
+    """The counts with one household fewer; times at which nobody is left fall away."""
+    at_risk = counts.at_risk - (counts.times <= time)
+    events = counts.events.copy()
+    if cause:
+        events[np.searchsorted(counts.times, time), cause - 1] -= 1
+    left = at_risk > 0
+    return EventCounts(counts.times[left], at_risk[left], events[left])
 
 
 def _survival_before(counts: EventCounts) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Exact tests of shares: of two groups (Fisher, Boschloo) and of the same persons twice (McNemar).
+"""Tests that two shares are the same: of two groups, and of the same persons twice (McNemar).
 
-Rows must be independent: take one member of a household. No p-value stands on a page for the
-public; reviewers see several beside each other.
+Rows must be independent: take one member of a household. The tests of scipy where it has them, the
+mid-p versions beside.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import chdtrc
-from scipy.stats import binom, boschloo_exact, hypergeom
+from scipy.stats import binom, binomtest, boschloo_exact, chi2_contingency, fisher_exact, hypergeom
 
-from hfcore.estimators.gray_test import ChiSquare
 from hfcore.estimators.intervals import checked_counts
 
 MOST_TABLES = 200_000
@@ -30,16 +29,18 @@ class PValues:
 def fisher(events: int, n: int, events_other: int, n_other: int) -> PValues:
     """Fisher's exact test that two shares are the same; two-sided: all tables as unlikely or more.
 
+    References
+    ----------
+    Fisher (1935); two-sided by Irwin's rule (1935).
+
     Examples
     --------
     >>> round(fisher(3, 4, 1, 4).greater, 4)  # the lady tasting tea
     0.2429
-
-    References
-    ----------
-    Fisher (1935); two-sided by Irwin's rule (1935).
     """
-    return _conditional(events, n, events_other, n_other, weight=1.0)
+    table = _table(events, n, events_other, n_other)
+    sides = ("greater", "less", "two-sided")
+    return PValues(*(float(fisher_exact(table, alternative=side).pvalue) for side in sides))
 
 
 def fisher_mid_p(events: int, n: int, events_other: int, n_other: int) -> PValues:
@@ -47,37 +48,23 @@ def fisher_mid_p(events: int, n: int, events_other: int, n_other: int) -> PValue
 
     Less cautious than Fisher's: its error of 5 % is kept on average over shares.
 
+    References
+    ----------
+    Lancaster (1961); Agresti (2013), section 3.5.
+
     Examples
     --------
     >>> round(fisher_mid_p(3, 4, 1, 4).greater, 4)
     0.1286
-
-    References
-    ----------
-    Lancaster (1961); Agresti (2013), section 3.5.
     """
-    return _conditional(events, n, events_other, n_other, weight=0.5)
-
-
-def _conditional(events: int, n: int, events_other: int, n_other: int, weight: float) -> PValues:
-    """Tails of the events in the first group, given those in both."""
-    checked_counts(events, n), checked_counts(events_other, n_other)
-    together = events + events_other
-    possible = np.arange(max(0, together - n_other), min(n, together) + 1)
-    chances = hypergeom.pmf(possible, n + n_other, n, together)
-    observed = chances[possible == events][0]
+    exact = fisher(events, n, events_other, n_other)
+    chances = hypergeom.pmf(np.arange(n + 1), n + n_other, n, events + events_other)
+    observed = chances[events]
     # As likely up to rounding, as R has it.
-    alike = np.isclose(chances, observed, rtol=1e-7, atol=0)
-    rarer = chances[(chances < observed) & ~alike].sum()
-    return PValues(
-        greater=_probability(chances[possible > events].sum() + weight * observed),
-        less=_probability(chances[possible < events].sum() + weight * observed),
-        two_sided=_probability(rarer + weight * chances[alike].sum()),
-    )
-
-
-def _probability(value: float) -> float:
-    return float(min(value, 1.0))
+    alike = chances[np.isclose(chances, observed, rtol=1e-7, atol=0)].sum()
+    halves = (observed, observed, alike)
+    p_values = (exact.greater, exact.less, exact.two_sided)
+    return PValues(*(float(p - each / 2) for p, each in zip(p_values, halves, strict=True)))
 
 
 def boschloo(events: int, n: int, events_other: int, n_other: int) -> PValues:
@@ -90,42 +77,38 @@ def boschloo(events: int, n: int, events_other: int, n_other: int) -> PValues:
     where the groups differ in size. NaN where more than 200,000 tables are possible, since its time
     grows with them: in such groups the tests agree.
 
+    References
+    ----------
+    Boschloo (1970) Stat Neerl 24:1.
+
     Examples
     --------
     >>> round(boschloo(3, 4, 1, 4).greater, 4)
     0.1445
-
-    References
-    ----------
-    Boschloo (1970) Stat Neerl 24:1.
     """
-    checked_counts(events, n), checked_counts(events_other, n_other)
+    table = _table(events, n, events_other, n_other)
     if not 0 < events + events_other < n + n_other:
         return PValues(1.0, 1.0, 1.0)
     if (n + 1) * (n_other + 1) > MOST_TABLES:
         return PValues(np.nan, np.nan, np.nan)
-    table = [[events, events_other], [n - events, n_other - events_other]]
     greater, less = (
         float(boschloo_exact(table, alternative=side, n=64).pvalue) for side in ("greater", "less")
     )
-    return PValues(greater, less, _probability(2 * min(greater, less)))
+    return PValues(greater, less, min(2 * greater, 2 * less, 1.0))
 
 
-def pearson(events: int, n: int, events_other: int, n_other: int) -> ChiSquare:
-    """Pearson's chi-square test that two shares are the same, for large samples.
+def chi_square(events: int, n: int, events_other: int, n_other: int) -> float:
+    """P-value of Pearson's chi-square test that two shares are the same, for large samples.
 
     Without correction for continuity. NaN where nothing, or everything, happened.
 
-    >>> round(pearson(9, 10, 3, 10).statistic, 4)
-    7.5
+    >>> round(chi_square(9, 10, 3, 10), 4)
+    0.0062
     """
-    checked_counts(events, n), checked_counts(events_other, n_other)
-    together, whole = events + events_other, n + n_other
-    if not (0 < together < whole and n and n_other):
-        return ChiSquare(np.nan, 1, np.nan)
-    excess = events * n_other - events_other * n
-    scale = n * n_other * together * (whole - together)
-    return _chi_square(excess**2 * whole / scale)
+    table = _table(events, n, events_other, n_other)
+    if not (0 < events + events_other < n + n_other and n and n_other):
+        return np.nan
+    return float(chi2_contingency(table, correction=False).pvalue)
 
 
 def mcnemar(first_only: int, other_only: int) -> float:
@@ -135,37 +118,37 @@ def mcnemar(first_only: int, other_only: int) -> float:
     0.0129
     """
     changed = first_only + other_only
-    return _probability(2 * binom.cdf(min(first_only, other_only), changed, 0.5))
+    return float(binomtest(first_only, changed).pvalue) if changed else 1.0
 
 
 def mcnemar_mid_p(first_only: int, other_only: int) -> float:
     """McNemar's test with what was observed counted half, which keeps 5 % on average.
 
+    References
+    ----------
+    Fagerland, Lydersen & Laake (2013) BMC Med Res Methodol 13:91.
+
     Examples
     --------
     >>> round(mcnemar_mid_p(12, 2), 4)
     0.0074
-
-    References
-    ----------
-    Fagerland, Lydersen & Laake (2013) BMC Med Res Methodol 13:91.
     """
     changed, fewer = first_only + other_only, min(first_only, other_only)
     tail = binom.cdf(fewer, changed, 0.5) - binom.pmf(fewer, changed, 0.5) / 2
-    return _probability(2 * tail)
+    return float(min(2 * tail, 1.0))
 
 
-def mcnemar_chi_square(first_only: int, other_only: int) -> ChiSquare:
-    """McNemar's test for large samples, without correction; NaN where nobody changed.
+def mcnemar_chi_square(first_only: int, other_only: int) -> float:
+    """P-value of McNemar's test for large samples, uncorrected; NaN where nobody changed.
 
-    >>> round(mcnemar_chi_square(150, 86).statistic, 2)
-    17.36
+    >>> round(mcnemar_chi_square(12, 2), 4)
+    0.0075
     """
     changed = first_only + other_only
-    if not changed:
-        return ChiSquare(np.nan, 1, np.nan)
-    return _chi_square((first_only - other_only) ** 2 / changed)
+    return float(chdtrc(1, (first_only - other_only) ** 2 / changed)) if changed else np.nan
 
 
-def _chi_square(statistic: float) -> ChiSquare:
-    return ChiSquare(float(statistic), 1, float(chdtrc(1, statistic)))
+def _table(events: int, n: int, events_other: int, n_other: int) -> list[list[int]]:
+    """Columns are the groups."""
+    checked_counts(events, n), checked_counts(events_other, n_other)
+    return [[events, events_other], [n - events, n_other - events_other]]

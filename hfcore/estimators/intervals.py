@@ -17,9 +17,24 @@ Ends = tuple[np.ndarray, np.ndarray]
 
 
 def wilson(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> Ends:
-    """Score interval of a share; neither end leaves [0, 1], and 0 of n has an upper end.
+    """Wilson's score interval of a share.
 
-    ``events`` and ``n`` may be fractions where ``n`` is an effective sample size. NaN where n is 0.
+    Parameters
+    ----------
+    events, n : arrays of one shape
+        How many of how many; fractions where ``n`` is an effective sample size.
+    level : float
+        Of the interval, 0.95 where not given.
+
+    Returns
+    -------
+    low, high : arrays of that shape
+        Within [0, 1]; 0 of n has an upper end above 0. NaN where n is 0.
+
+    Raises
+    ------
+    MetricInputError
+        Where events are not between 0 and n.
 
     References
     ----------
@@ -43,6 +58,17 @@ def wilson(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> Ends:
 
 def difference_of(first: ArrayLike, ends: Ends, other: ArrayLike, ends_other: Ends) -> Ends:
     """Interval of first − other from the intervals of both, which may be lopsided (MOVER).
+
+    Parameters
+    ----------
+    first, other : arrays of one shape
+        Two independent estimates.
+    ends, ends_other : pairs of arrays (low, high)
+        Their intervals, of one level.
+
+    Returns
+    -------
+    low, high : arrays of that shape
 
     References
     ----------
@@ -81,6 +107,8 @@ def estimate_t(estimate: ArrayLike, error: ArrayLike, df: ArrayLike, level: floa
 def mean_within(mean: ArrayLike, error: ArrayLike, whole: float, df: ArrayLike) -> Ends:
     """Interval of a mean that lies between 0 and ``whole``, such as months lost by a horizon.
 
+    Notes
+    -----
     The mean as a part of the whole on the scale log(−log(1 − part)) with Student's t, since few
     large values make it lopsided. NaN where the mean is 0 or the whole.
 
@@ -105,8 +133,20 @@ def log_log(
 ) -> Ends:
     """Interval of a cumulative incidence on the scale log(−log(1 − share)).
 
-    NaN where the share is 0 or 1 or has no error. For a survival curve S give 1 − S and turn the
-    ends around. ``df`` takes the quantile of Student's t instead of the normal one.
+    Parameters
+    ----------
+    share, error : arrays of one shape
+        The incidence and its standard error. For a survival curve S give 1 − S and turn the ends
+        around.
+    level : float
+        Of the interval, 0.95 where not given.
+    df : array or float
+        Takes the quantile of Student's t instead of the normal one.
+
+    Returns
+    -------
+    low, high : arrays of that shape
+        NaN where the share is 0 or 1 or has no error.
 
     References
     ----------
@@ -126,17 +166,23 @@ def log_log(
 
 
 def icc(outcome: ArrayLike, household: ArrayLike, group: ArrayLike | None = None) -> float:
-    """How alike the members of a household are: pooled ANOVA estimate, never below 0.
+    """Intra-household correlation: how alike the members of a household are.
 
     Parameters
     ----------
-    outcome : one number a person.
-    household, group : whole numbers from 0 that name each person's household and group; a
-        household lies in one group. Differences between the groups are taken out.
+    outcome : array (persons,)
+    household, group : arrays (persons,) of whole numbers from 0
+        Each person's household and group; a household lies in one group. Differences between the
+        groups are taken out.
 
     Returns
     -------
-    The intra-household correlation; 0 where every household has one member.
+    float
+        From 0 to 1; 0 where every household has one member.
+
+    Notes
+    -----
+    The pooled ANOVA estimate, never below 0.
 
     References
     ----------
@@ -180,9 +226,21 @@ def _icc_of_squares(
 
 
 def effective_n(n: ArrayLike, sum_of_squares: ArrayLike, correlation: float) -> np.ndarray:
-    """How many independent persons n persons in households are worth.
+    """Effective sample size: how many independent persons n persons in households are worth.
 
-    ``sum_of_squares`` adds up the squared numbers of members of the households.
+    Parameters
+    ----------
+    n : array
+        Persons.
+    sum_of_squares : array
+        The squared numbers of members of their households, added up.
+    correlation : array or float
+        Between members of a household, as ``icc`` gives it.
+
+    Returns
+    -------
+    array
+        n / design effect; NaN where n is 0.
 
     References
     ----------
@@ -201,16 +259,22 @@ def effective_n(n: ArrayLike, sum_of_squares: ArrayLike, correlation: float) -> 
 def detectable_difference(
     n: ArrayLike, n_other: ArrayLike, share: ArrayLike, power: float = 0.8, level: float = LEVEL
 ) -> np.ndarray:
-    """The smallest rise above ``share`` that a comparison of two groups would find.
+    """Minimum detectable difference: the smallest rise above ``share`` that a test would find.
 
     Parameters
     ----------
-    n, n_other : (effective) sizes of the group that rises and of the one that stays at ``share``.
+    n, n_other : arrays
+        (Effective) sizes of the group that rises and of the one that stays at ``share``.
+    share : array
+        The share in the latter, 0 to 1.
+    power, level : float
+        Of a two-sided test at 1 − level.
 
     Returns
     -------
-    The difference of the shares at which a two-sided test at 1 − level has that power; NaN where
-    even a share of 1 would be missed.
+    array
+        The difference of the shares at which the test has that power; NaN where even a share of 1
+        would be missed.
 
     References
     ----------

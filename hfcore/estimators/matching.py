@@ -1,58 +1,23 @@
-"""Scores, weights and pairs that make controls look like participants at the start.
+"""Propensity score, matched pairs, and the difference within them.
 
-Arrays in, arrays out, nothing about households: propensity score, entropy balancing, and greedy
-matching whose work grows with rows × log rows.
+Greedy matching whose work grows with rows × log rows. Arrays in, arrays out.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hfcore.errors import MetricInputError
+from hfcore.estimators.regression import Contrast, robust_coefficient
 
-MAX_GAP = 1e-6
-_STEPS = 200
+MAX_EXACT_PAIRS = 20
+# Under 50 households chance alone puts a standardised difference above 0.1.
+SMALL_SAMPLE = 50
 # Scores of the same covariates differ in their last digits, differently on each processor.
 _ROUNDING = 1e-12
-# Under 50 households chance alone puts a standardised difference above 0.1 (methods notes §6).
-SMALL_SAMPLE = 50
-
-
-@dataclass(frozen=True)
-class BalancingWeights:
-    """Weights of the controls, summing to one, and the largest gap that they leave.
-
-    ``gap`` is the largest difference of a covariate's mean, in standard deviations; the weights
-    balance where it is at most 1e-6.
-    """
-
-    weights: np.ndarray
-    gap: float
-
-    @property
-    def is_balanced(self) -> bool:
-        """Whether the weighted controls have the participants' means."""
-        return self.gap <= MAX_GAP
-
-    @property
-    def effective_sample_size(self) -> float:
-        """How many equally weighted controls would be as precise: 1 / sum of squares."""
-        return effective_sample_size(self.weights)
-
-
-def effective_sample_size(weights: ArrayLike) -> float:
-    """Kish's effective sample size, (sum w)² / sum w²; zero without weights.
-
-    >>> effective_sample_size([1, 1, 2])
-    2.6666666666666665
-    """
-    w = np.asarray(weights, dtype=float)
-    squares = float((w**2).sum())
-    return float(w.sum()) ** 2 / squares if squares else 0.0
 
 
 def balance_limit(households: int) -> float:
@@ -69,13 +34,29 @@ def propensity_score(covariates: ArrayLike, is_treated: ArrayLike) -> np.ndarray
 
     Parameters
     ----------
-    covariates : array (n, p), all known.
+    covariates : array (n, p)
+        All known.
     is_treated : bool array (n,)
+
+    Returns
+    -------
+    array (n,)
+        Strictly between 0 and 1; without covariates the share of participants.
 
     Raises
     ------
     MetricInputError
         If a covariate separates the groups completely, so that no score exists.
+
+    References
+    ----------
+    Rosenbaum & Rubin (1983) Biometrika 70:41.
+
+    Examples
+    --------
+    >>> treated = [True, False, False, True, True, False]
+    >>> propensity_score([[0], [0], [0], [1], [1], [1]], treated).round(3).tolist()
+    [0.333, 0.333, 0.333, 0.667, 0.667, 0.667]
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -85,82 +66,16 @@ def propensity_score(covariates: ArrayLike, is_treated: ArrayLike) -> np.ndarray
     spread = x.std(axis=0)
     scaled = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1)
     # The default of LogisticRegression is penalised: its score is off by up to 0.02.
-    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=_STEPS)
-    with warnings.catch_warnings(record=True) as told:
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=200)
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         score = model.fit(scaled, treated).predict_proba(scaled)[:, 1]
-    if told or score[treated].min() > score[~treated].max():
+    if caught or score[treated].min() > score[~treated].max():
         raise MetricInputError(
             "Participants and controls are told apart completely by the covariates: no "
             "propensity score exists. Declare fewer covariates."
         )
     return np.clip(score, 1e-12, 1 - 1e-12)
-
-
-def logit(probability: ArrayLike) -> np.ndarray:
-    """Log odds of probabilities strictly between 0 and 1."""
-    p = np.asarray(probability, dtype=float)
-    return np.log(p / (1 - p))
-
-
-def entropy_weights(
-    treated: ArrayLike, control: ArrayLike, base: ArrayLike | None = None
-) -> BalancingWeights:
-    """Weights nearest to equal under which controls have the participants' covariate means.
-
-    Parameters
-    ----------
-    treated, control : arrays (n1, p) and (n0, p).
-    base : array (n0,), optional
-        What the weights are nearest to; equal when absent.
-
-    Returns
-    -------
-    BalancingWeights
-        Where no weights balance (a mean outside the controls' range) the gap stays above 1e-6.
-
-    Notes
-    -----
-    w_i ∝ q_i exp(x_i'l) (Hainmueller 2012, eq. 10); Newton with halved steps on the convex dual
-    log sum q exp(x'l), in standardised covariates.
-    """
-    x1, x0 = np.asarray(treated, dtype=float), np.asarray(control, dtype=float)
-    start = np.ones(len(x0)) if base is None else np.asarray(base, dtype=float)
-    if not len(x1) or not len(x0) or start.sum() <= 0:
-        raise MetricInputError("Balancing weights need rows of both groups.")
-    scale = np.vstack([x1, x0]).std(axis=0)
-    z = (x0 - x1.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
-    return _newton(z, np.log(np.where(start > 0, start, 1e-300)))
-
-
-def _newton(z: np.ndarray, log_base: np.ndarray) -> BalancingWeights:
-    slopes = np.zeros(z.shape[1])
-    value, weights = _dual(z, log_base, slopes)
-    for _ in range(_STEPS):
-        gap = weights @ z
-        if not z.shape[1] or np.abs(gap).max() < 1e-13:
-            break
-        curve = (z * weights[:, None]).T @ z - np.outer(gap, gap)
-        step = np.linalg.lstsq(curve, gap, rcond=None)[0]
-        size = 1.0
-        found = _dual(z, log_base, slopes - step)
-        while found[0] > value + 1e-14 and size > 1e-8:
-            size /= 2
-            found = _dual(z, log_base, slopes - size * step)
-        if size <= 1e-8 or np.abs(slopes - size * step).max() > 1e4:
-            break
-        slopes = slopes - size * step
-        value, weights = found
-    largest = float(np.abs(weights @ z).max()) if z.shape[1] else 0.0
-    return BalancingWeights(weights, largest)
-
-
-def _dual(z: np.ndarray, log_base: np.ndarray, slopes: np.ndarray) -> tuple[float, np.ndarray]:
-    exponent = log_base + z @ slopes
-    highest = exponent.max()
-    raised = np.exp(exponent - highest)
-    total = raised.sum()
-    return float(highest + np.log(total)), raised / total
 
 
 def match_nearest(
@@ -169,7 +84,6 @@ def match_nearest(
     caliper: float = np.inf,
     ratio: int = 1,
     exact: tuple[ArrayLike, ArrayLike] | None = None,
-    replace: bool = False,
     order: ArrayLike | None = None,
 ) -> np.ndarray:
     """Greedy nearest neighbours on a score: which control belongs to which participant.
@@ -177,28 +91,38 @@ def match_nearest(
     Parameters
     ----------
     treated, control : arrays (n1,) and (n0,)
-        Scores, e.g. log odds.
-    caliper : largest distance allowed.
-    ratio : controls a participant, found in rounds: everyone's first before anyone's second.
-    exact : codes of both groups that must agree, optional.
-    replace : whether a control may serve several participants.
-    order : which participant chooses when; by descending score, then row, when absent.
+        Scores, e.g. log odds of the propensity score.
+    caliper : float
+        The largest distance allowed, itself included.
+    ratio : int
+        Controls a participant, found in rounds: everyone's first before anyone's second.
+    exact : pair of arrays, optional
+        Codes of both groups that must agree.
+    order : array (n1,), optional
+        Which participant chooses when; by descending score, then row, when absent.
 
     Returns
     -------
-    array (pairs, 2): row of the participant, row of the control; ties go to the row that comes
-    first, and scores or distances that differ by rounding alone are ties, so that the pairs are
-    the same on every processor. Participants without a control inside the caliper are absent.
+    array (pairs, 2)
+        Row of the participant, row of the control; each control once. Participants without a
+        control inside the caliper are absent.
 
     Notes
     -----
-    n0 log n0 for sorting, then a few steps a participant: used-up scores are skipped by a
-    union-find, so nothing grows with participants × controls.
+    Ties go to the row that comes first, and scores or distances that differ by rounding alone are
+    ties, so that the pairs are the same on every processor. n0 log n0 for sorting, then a few
+    steps a participant: used-up scores are skipped by a union-find, so nothing grows with
+    participants × controls.
+
+    Examples
+    --------
+    >>> match_nearest([0.5, 0.9], [0.4, 0.6, 0.8]).tolist()
+    [[0, 0], [1, 2]]
     """
     t, c = _tied(np.asarray(treated, dtype=float), np.asarray(control, dtype=float))
     chosen = np.argsort(-t, kind="stable") if order is None else np.asarray(order)
     strata = _strata(exact, len(t), len(c))
-    pools = {code: _Pool(c, rows, replace) for code, rows in _rows_by(strata[1]).items()}
+    pools = {code: _Pool(c, rows) for code, rows in _rows_by(strata[1]).items()}
     pairs = []
     for _ in range(ratio):
         taken: dict[int, int] = {}
@@ -238,9 +162,9 @@ def _rows_by(codes: np.ndarray) -> dict[int, np.ndarray]:
 class _Pool:
     """The controls of one stratum, by score: gives out the nearest that is left."""
 
-    def __init__(self, scores: np.ndarray, rows: np.ndarray, replace: bool) -> None:
+    def __init__(self, scores: np.ndarray, rows: np.ndarray) -> None:
         order = rows[np.argsort(scores[rows], kind="stable")]
-        self.rows, self.replace = order, replace
+        self.rows = order
         self.values, self.first = np.unique(scores[order], return_index=True)
         self.last = np.append(self.first[1:], len(order))
         self.next_row = self.first.copy()
@@ -262,8 +186,7 @@ class _Pool:
         if best < 0 or distance > caliper + _ROUNDING:
             return -1
         row = int(self.rows[self._at(best)])
-        if not self.replace:
-            self._use(best)
+        self._use(best)
         return row
 
     def _at(self, position: int) -> int:
@@ -281,3 +204,124 @@ def _find(links: np.ndarray, position: int) -> int:
         links[position] = links[links[position]]
         position = int(links[position])
     return position
+
+
+def pair_differences(
+    outcome: ArrayLike, control_outcome: ArrayLike, pairs: ArrayLike
+) -> np.ndarray:
+    """Participant minus the mean of its controls, one number a matched set.
+
+    ``pairs`` are rows of participants and controls, as ``match_nearest`` gives them.
+
+    >>> pair_differences([10.0, 7.0], [4.0, 6.0, 5.0], [[0, 0], [0, 1], [1, 2]]).tolist()
+    [5.0, 2.0]
+    """
+    y1, y0 = (np.asarray(each, dtype=float) for each in (outcome, control_outcome))
+    rows = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    sets, place = np.unique(rows[:, 0], return_inverse=True)
+    counts = np.bincount(place, minlength=len(sets))
+    return y1[sets] - np.bincount(place, weights=y0[rows[:, 1]], minlength=len(sets)) / counts
+
+
+def paired_difference(
+    outcome: ArrayLike,
+    control_outcome: ArrayLike,
+    pairs: ArrayLike,
+    control_clusters: ArrayLike | None = None,
+) -> Contrast:
+    """Mean difference within matched sets, participants − controls, with its error by sets.
+
+    Parameters
+    ----------
+    outcome, control_outcome : arrays (n1,) and (n0,)
+    pairs : array (pairs, 2)
+        From ``match_nearest``; several controls of one participant are averaged.
+    control_clusters : array (n0,), optional
+        Which controls are the same household: sets that share one are one cluster, so that its
+        repeated use is in the error.
+
+    Returns
+    -------
+    Contrast
+        In the unit of the outcome; no error below two clusters.
+
+    Notes
+    -----
+    Estimand: the mean effect on the participants that have a pair.
+
+    References
+    ----------
+    Abadie & Spiess (2022) JASA 117:983.
+
+    Examples
+    --------
+    >>> found = paired_difference([10.0, 7.0], [4.0, 6.0, 5.0], [[0, 0], [0, 1], [1, 2]])
+    >>> found.estimate, round(found.standard_error, 4)
+    (3.5, 1.5)
+    """
+    differences = pair_differences(outcome, control_outcome, pairs)
+    rows = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    place = np.unique(rows[:, 0], return_inverse=True)[1]
+    n = len(differences)
+    ids = np.arange(n) if control_clusters is None else _linked(place, rows, control_clusters)
+    if len(set(ids)) < 2:
+        return Contrast(differences.mean() if n else np.nan, np.nan, np.nan, n, len(rows))
+    return Contrast(*robust_coefficient(differences, np.ones((n, 1)), 0, ids), n, len(rows))
+
+
+def _linked(place: np.ndarray, rows: np.ndarray, control_clusters: ArrayLike) -> np.ndarray:
+    """The cluster of each set: sets are linked where they use the same household."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    households = np.unique(np.asarray(control_clusters)[rows[:, 1]], return_inverse=True)[1]
+    sets = int(place.max()) + 1
+    size = sets + int(households.max()) + 1
+    links = coo_array((np.ones(len(place)), (place, sets + households)), shape=(size, size))
+    return connected_components(links, directed=False)[1][:sets]
+
+
+def sign_flip_interval(differences: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Exact interval of the mean difference in few pairs, by flipping signs.
+
+    Parameters
+    ----------
+    differences : array (pairs,)
+        At most 20.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    low, high : float
+        NaN where so few pairs can reject nothing.
+
+    Raises
+    ------
+    MetricInputError
+        Without a pair or with more than 20.
+
+    Notes
+    -----
+    The shifts that the randomisation test does not reject, each pair's sign being as likely to be
+    the other. The 2^n − 1 means of subsets of pairs cut the line into parts of equal probability,
+    so the ends are order statistics of them: no search.
+
+    References
+    ----------
+    Fisher (1935), section 21; Hartigan (1969) JASA 64:1303.
+
+    Examples
+    --------
+    >>> sign_flip_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    (1.0, 6.0)
+    """
+    d = np.asarray(differences, dtype=float)
+    if not 1 <= len(d) <= MAX_EXACT_PAIRS:
+        raise MetricInputError(f"The exact interval needs 1 to {MAX_EXACT_PAIRS} pairs.")
+    sums, sizes = np.zeros(1), np.zeros(1)
+    for each in d:
+        sums, sizes = np.append(sums, sums + each), np.append(sizes, sizes + 1)
+    means = np.sort(sums[1:] / sizes[1:])
+    place = int(np.floor((1 - level) * 2.0 ** len(d) / 2 + 1e-9))
+    return (float(means[place - 1]), float(means[-place])) if place else (np.nan, np.nan)

@@ -1,4 +1,4 @@
-"""Municipalities together: one pooled estimate, how much they differ, and each one steadied.
+"""Municipalities together: one pooled estimate, how much they differ, and each one shrunk.
 
 Arrays in, one entry a municipality. Nothing here ranks: small places are drawn towards the rest as
 far as the data say that places are alike.
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import betaincinv, betaln, chdtrc, expit, logit, logsumexp, ndtri, stdtrit
+from scipy.special import betaincinv, betaln, expit, logit, logsumexp, stdtrit
 
 from hfcore.errors import MetricInputError
+from hfcore.estimators.intervals import LEVEL, checked_counts, normal_quantile
 
-LEVEL = 0.95
 _RHO_NODES = 60
 _PRIOR_SIZE = 9
 _MU_NODES = np.linspace(-10, 10, 121)
@@ -25,9 +25,8 @@ _MU_NODES = np.linspace(-10, 10, 121)
 class PooledEffect:
     """Effects of several places pooled, with how much they differ beyond chance.
 
-    ``tau_squared`` is the variance between places, ``i_squared`` its share of the whole variance,
-    ``q`` and ``q_p_value`` Cochran's test. ``predicted`` are the ends of the interval in which the
-    effect of a new place would lie.
+    ``tau_squared`` is the variance between places, ``i_squared`` its share of the whole variance.
+    ``predicted`` are the ends of the interval in which the effect of a new place would lie.
     """
 
     estimate: float
@@ -37,8 +36,6 @@ class PooledEffect:
     df: float
     tau_squared: float
     i_squared: float
-    q: float
-    q_p_value: float
     predicted: tuple[float, float]
 
 
@@ -49,18 +46,25 @@ def pool_effects(
 
     Parameters
     ----------
-    effects, standard_errors : one entry a place; places with an unknown one are left out.
+    effects, standard_errors : arrays (k,)
+        One entry a place, in one unit; places with an unknown one are left out.
+    level : float
+        Of the intervals.
 
-    Notes
-    -----
-    Variance between places by restricted maximum likelihood; interval by Hartung and Knapp with
-    t(k − 1), never narrower than the plain one. NaN throughout without places; no interval for a
-    single one.
+    Returns
+    -------
+    PooledEffect
+        In the unit of the effects; NaN throughout without places, no interval for a single one.
 
     Raises
     ------
     MetricInputError
         Where a standard error is not above 0.
+
+    Notes
+    -----
+    Variance between places by restricted maximum likelihood; interval by Hartung and Knapp with
+    t(k − 1), never narrower than the plain one.
 
     References
     ----------
@@ -79,7 +83,7 @@ def pool_effects(
     if np.any(errors[known] <= 0):
         raise MetricInputError("Pooling needs standard errors above 0.")
     if not len(effects):
-        return PooledEffect(*[np.nan] * 9, (np.nan, np.nan))
+        return PooledEffect(*[np.nan] * 7, (np.nan, np.nan))
     tau_squared = _between(effects, variances)
     weights = 1 / (variances + tau_squared)
     mean = float(np.average(effects, weights=weights))
@@ -88,7 +92,6 @@ def pool_effects(
     error = float(np.sqrt(max(spread, 1.0) / weights.sum()))
     quantile = stdtrit(df, 0.5 + level / 2) if df else np.nan
     reach, beyond = quantile * error, quantile * np.hypot(error, np.sqrt(tau_squared))
-    q, typical = _cochran(effects, variances)
     return PooledEffect(
         estimate=mean,
         ci_low=float(mean - reach),
@@ -96,9 +99,7 @@ def pool_effects(
         standard_error=error,
         df=df,
         tau_squared=tau_squared,
-        i_squared=tau_squared / (tau_squared + typical) if df else np.nan,
-        q=q,
-        q_p_value=float(chdtrc(df, q)) if df else np.nan,
+        i_squared=tau_squared / (tau_squared + _within(variances)) if df else np.nan,
         predicted=(float(mean - beyond), float(mean + beyond)),
     )
 
@@ -120,14 +121,10 @@ def _between(effects: np.ndarray, variances: np.ndarray) -> float:
     return float(brentq(slope, 0.0, top, xtol=1e-14 * max(top, 1.0), rtol=1e-14))
 
 
-def _cochran(effects: np.ndarray, variances: np.ndarray) -> tuple[float, float]:
-    """Cochran's Q, and the typical variance within places (Higgins & Thompson 2002)."""
+def _within(variances: np.ndarray) -> float:
+    """The typical variance within places (Higgins & Thompson 2002, equation 9)."""
     weights = 1 / variances
-    mean = np.average(effects, weights=weights)
-    if len(effects) < 2:
-        return 0.0, float(variances[0])
-    typical = (len(effects) - 1) * weights.sum() / (weights.sum() ** 2 - np.sum(weights**2))
-    return float(np.sum(weights * (effects - mean) ** 2)), float(typical)
+    return float((len(weights) - 1) * weights.sum() / (weights.sum() ** 2 - np.sum(weights**2)))
 
 
 @dataclass(frozen=True)
@@ -149,11 +146,23 @@ class PooledShares:
 
 
 def pool_shares(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> PooledShares:
-    """The share of each place, steadied by the shares of the others.
+    """The share of each place, shrunk towards the shares of the others.
 
     Parameters
     ----------
-    events, n : one entry a place; a place with n = 0 gets the share that a new place would have.
+    events, n : arrays (k,)
+        One entry a place; a place with n = 0 gets the share that a new place would have.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    PooledShares
+
+    Raises
+    ------
+    MetricInputError
+        Where events are not between 0 and n.
 
     Notes
     -----
@@ -173,9 +182,7 @@ def pool_shares(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> Pooled
     >>> bool(2 / 20 < shares.estimate[0] < shares.estimate[1] < 30 / 60)
     True
     """
-    events, n = np.atleast_1d(np.asarray(events, float)), np.atleast_1d(np.asarray(n, float))
-    if events.shape != n.shape or np.any(events < 0) or np.any(events > n):
-        raise MetricInputError("Pooling shares needs events between 0 and n for every place.")
+    events, n = (np.atleast_1d(each) for each in checked_counts(events, n))
     mean, rho, weight = _posterior_nodes(events, n)
     size = (1 - rho) / rho
     a = (mean * size)[:, None] + events
@@ -190,7 +197,7 @@ def pool_shares(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> Pooled
 
 
 def worth_of(share: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
-    """How many independent members a share with a 95 % interval is worth; NaN where none tells.
+    """How many independent members a share with a 95 % interval is worth; NaN without interval.
 
     Wilson's limits solve (p − limit)² = z² limit (1 − limit) / n, so n follows from a limit: the
     lower where there is one below the share, else the upper.
@@ -203,7 +210,7 @@ def worth_of(share: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
     share, low, high = (np.asarray(each, float) for each in (share, low, high))
     limit = np.where(share > low, low, high)
     with np.errstate(divide="ignore", invalid="ignore"):
-        worth = ndtri(0.975) ** 2 * limit * (1 - limit) / (share - limit) ** 2
+        worth = normal_quantile(0.95) ** 2 * limit * (1 - limit) / (share - limit) ** 2
     return np.where(np.isfinite(worth) & (worth > 0), worth, np.nan)
 
 

@@ -1,8 +1,8 @@
-"""Which share is in which state at each time, when households pass through several in turn.
+"""State occupation over time, when households pass through several states in turn.
 
-Households are followed for unequally long and may go from state to state; the estimate is exact
-with ties. Cumulative incidences are the case of one step (``event_times``, from counts alone); here
-a household's path is needed, since its later steps depend on its earlier ones.
+Households are followed for unequally long; the estimate is exact with ties. Cumulative incidences
+are the case of one step (``competing_risks``, from counts alone); here a household's path is
+needed, since its later steps depend on its earlier ones.
 """
 
 from __future__ import annotations
@@ -37,10 +37,17 @@ def occupation(states: ArrayLike, n_states: int, weights: ArrayLike | None = Non
 
     Parameters
     ----------
-    states : whole numbers, one row a household: its first state, then its state at each of T
-        times; −1 from the first time on at which it is no longer followed.
-    n_states : K; the states are 0 … K − 1.
-    weights : one number a household, such as balancing weights, whole or not; 1 where not given.
+    states : array (n, 1 + T) of whole numbers
+        One row a household: its first state, then its state at each of T times; −1 from the first
+        time on at which it is no longer followed.
+    n_states : int
+        K; the states are 0 … K − 1.
+    weights : array (n,), optional
+        Such as balancing weights, whole or not; 1 where not given.
+
+    Returns
+    -------
+    Occupation
 
     Raises
     ------

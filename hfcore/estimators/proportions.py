@@ -1,8 +1,8 @@
-"""Two shares and one share: intervals of their difference, unpaired, paired and clustered.
+"""Intervals of the difference of two shares, unpaired, paired and clustered, and of one share.
 
-Beside the default of each (Wilson, Newcombe) stand the others that a reviewer knows, so that an
-answer can be shown not to hang on the choice. Arrays in and out where the formula is closed;
-``mid_p`` and ``miettinen_nurminen`` solve one case at a time.
+Beside the defaults (Wilson's in ``intervals``, Newcombe's here) stand those that a reviewer knows,
+so that an answer can be shown not to hang on the choice. Arrays in and out where the formula is
+closed; ``mid_p`` and ``miettinen_nurminen`` solve one case at a time.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def clopper_pearson(events: ArrayLike, n: ArrayLike, level: float = LEVEL) -> En
     events, n = checked_counts(events, n)
     tail = (1 - level) / 2
     with np.errstate(invalid="ignore"):
-        low = betaincinv(np.where(events > 0, events, np.nan), n - events + 1, tail)
-        high = betaincinv(events + 1, np.where(n > events, n - events, np.nan), 1 - tail)
-    low, high = np.where(events == 0, 0.0, low), np.where(events == n, 1.0, high)
+        low = np.where(events > 0, betaincinv(events, n - events + 1, tail), 0.0)
+        high = np.where(events < n, betaincinv(events + 1, n - events, 1 - tail), 1.0)
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
@@ -82,7 +81,24 @@ def newcombe(
     n_other: ArrayLike,
     level: float = LEVEL,
 ) -> Ends:
-    """Hybrid score interval of the difference of two shares, first minus other.
+    """Newcombe's hybrid score interval of the difference of two shares, first minus other.
+
+    Parameters
+    ----------
+    events, n, events_other, n_other : arrays of one shape
+        How many of how many in each group.
+    level : float
+        Of the interval, 0.95 where not given.
+
+    Returns
+    -------
+    low, high : arrays of that shape
+        Within [−1, 1]; NaN where a group has nobody.
+
+    Raises
+    ------
+    MetricInputError
+        Where events are not between 0 and n.
 
     References
     ----------
@@ -110,8 +126,27 @@ def newcombe_clustered(
 ) -> Ends:
     """Newcombe's interval where members of a household resemble each other.
 
-    Each group counts as many independent members as its effective sample size says
-    (``intervals.effective_n``); the shares stay as observed.
+    Parameters
+    ----------
+    events, n, events_other, n_other : arrays of one shape
+        As for ``newcombe``, persons.
+    n_eff, n_eff_other : arrays of that shape
+        How many independent persons each group is worth (``effective_n``); the shares stay as
+        observed.
+
+    Returns
+    -------
+    low, high : arrays of that shape
+
+    References
+    ----------
+    Rao & Scott (1992) Biometrics 48:577, for effective numbers in such intervals.
+
+    Examples
+    --------
+    >>> low, high = newcombe_clustered(56, 70, 35, 48, 80, 40)
+    >>> round(float(low), 4), round(float(high), 4)
+    (-0.0095, 0.3834)
     """
     n_eff, n_eff_other = np.asarray(n_eff, float), np.asarray(n_eff_other, float)
     share, share_other = _share(events, n), _share(events_other, n_other)
@@ -126,13 +161,20 @@ def newcombe_paired(
     n_eff: ArrayLike | None = None,
     level: float = LEVEL,
 ) -> Ends:
-    """Interval of the difference of two shares of the same persons, first minus other.
+    """Newcombe's interval of the difference of two shares of the same persons, first minus other.
 
     Parameters
     ----------
-    both, first_only, other_only, neither : how many persons have it at both times, and so on.
-    n_eff : how many independent persons they are worth; all, where not given. The shares and
-        their correlation stay as observed.
+    both, first_only, other_only, neither : arrays of one shape
+        How many persons have it at both times, at one only, at none.
+    n_eff : array of that shape, optional
+        How many independent persons they are worth; all, where not given. The shares and their
+        correlation stay as observed.
+
+    Returns
+    -------
+    low, high : arrays of that shape
+        NaN where there is nobody.
 
     Notes
     -----

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 from hfcore.errors import MetricInputError
 
@@ -42,20 +42,13 @@ class Contrast:
         reach = stdtrit(self.df, 0.5 + level / 2) * self.standard_error
         return self.estimate - reach, self.estimate + reach
 
-    @property
-    def p_value(self) -> float | np.ndarray:
-        """Two-sided p-value of no difference."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.abs(np.divide(self.estimate, self.standard_error))
-        return 2 * stdtr(self.df, -t)
-
 
 def welch(treated: ArrayLike, control: ArrayLike) -> Contrast:
-    """Difference of two means, each group with its own spread (Welch 1947).
+    """Welch's difference of two means, each group with its own variance.
 
     Parameters
     ----------
-    treated, control : array of shape (n,) or (n, columns)
+    treated, control : arrays (n,) or (n, columns)
         One row a household. NaN is unknown and left out of its column.
 
     Returns
@@ -63,6 +56,15 @@ def welch(treated: ArrayLike, control: ArrayLike) -> Contrast:
     Contrast
         Floats for one column, arrays for several. A column with fewer than two known rows in a
         group, or no spread at all, has null error and degrees of freedom.
+
+    Notes
+    -----
+    Many columns at once, each by its own known rows, where scipy's ``ttest_ind`` goes one by one
+    and gives no standard error.
+
+    References
+    ----------
+    Welch (1947) Biometrika 34:28.
 
     Examples
     --------
@@ -98,7 +100,7 @@ def adjusted_difference(
     covariates: ArrayLike,
     clusters: ArrayLike | None = None,
 ) -> Contrast:
-    """Difference between the groups at equal covariates, by least squares.
+    """Regression-adjusted difference between the groups, by least squares.
 
     Parameters
     ----------
@@ -111,6 +113,11 @@ def adjusted_difference(
         What rows belong together (a control that serves several start months). Each row is its
         own cluster when absent.
 
+    Returns
+    -------
+    Contrast
+        Treated − control, in the unit of the outcome.
+
     Raises
     ------
     MetricInputError
@@ -118,9 +125,20 @@ def adjusted_difference(
 
     Notes
     -----
-    outcome = a + tau T + (X − mean X)'b. The error of tau is CR2, that is HC2 for single rows
-    (Bell & McCaffrey 2002, eq. 6); the degrees of freedom are their Satterthwaite approximation
-    (Imbens & Kolesár 2016, eq. 10), under equal and independent errors as working model.
+    outcome = a + tau T + (X − mean X)'b. The error of tau is CR2, that is HC2 for single rows; the
+    degrees of freedom are their Satterthwaite approximation, under equal and independent errors as
+    working model.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), equation 6; Imbens & Kolesár (2016), equation 10.
+
+    Examples
+    --------
+    >>> outcome, treated = [1.0, 2.0, 4.0, 6.0, 9.0], [True, True, False, False, False]
+    >>> found = adjusted_difference(outcome, treated, [[0], [1], [0], [1], [2]])
+    >>> round(found.estimate, 4), round(found.standard_error, 4), round(found.df, 4)
+    (-3.7333, 0.7211, 1.661)
     """
     y, treated, design = _check_arrays(outcome, is_treated, covariates)
     estimate, error, df = robust_coefficient(y, design, 1, clusters)
@@ -145,16 +163,43 @@ def _check_arrays(outcome: ArrayLike, is_treated: ArrayLike, covariates: ArrayLi
 
 
 def robust_coefficient(
-    outcome: ArrayLike,
-    design: ArrayLike,
-    position: int,
-    clusters: ArrayLike | None = None,
-    kind: str = "CR2",
+    outcome: ArrayLike, design: ArrayLike, position: int, clusters: ArrayLike | None = None
 ) -> tuple[float, float, float]:
-    """One coefficient of a least-squares fit, its cluster-robust error and degrees of freedom.
+    """One coefficient of a least-squares fit, its CR2 error and degrees of freedom.
 
-    ``kind`` is CR0 (no correction; df = clusters − 1), CR1 (G/(G−1) · (N−1)/(N−K); df = clusters
-    − 1) or CR2 (Bell–McCaffrey). The work grows with rows, never with their square.
+    Parameters
+    ----------
+    outcome : array (n,)
+    design : array (n, k)
+        With a constant where one is wanted.
+    position : int
+        Which column's coefficient.
+    clusters : array (n,), optional
+        What rows belong together; each row is its own cluster when absent (HC2).
+
+    Returns
+    -------
+    coefficient, standard_error, df : float
+
+    Raises
+    ------
+    MetricInputError
+        If the columns determine each other.
+
+    Notes
+    -----
+    Bell–McCaffrey's error and degrees of freedom, which statsmodels lacks. The work grows with
+    rows, never with their square.
+
+    References
+    ----------
+    Pustejovsky & Tipton (2018) J Bus Econ Stat 36:672, equation 11.
+
+    Examples
+    --------
+    >>> design = [[1, 0], [1, 0], [1, 1], [1, 1]]
+    >>> [round(each, 4) for each in robust_coefficient([1.0, 3.0, 4.0, 8.0], design, 1)]
+    [4.0, 2.2361, 2.0]
     """
     y, x = np.asarray(outcome, dtype=float), np.asarray(design, dtype=float)
     if np.linalg.matrix_rank(x) < x.shape[1]:
@@ -166,15 +211,8 @@ def robust_coefficient(
     coefficients = bread @ (x.T @ y)
     residuals = y - x @ coefficients
     ids = np.arange(len(y)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    pull = x @ bread[:, position]
-    count = int(ids.max()) + 1
-    if kind == "CR2":
-        adjusted = _inverse_root(x, bread, ids) if count < len(y) else None
-        error, df = _cr2(x, bread, pull, residuals, ids, adjusted)
-    else:
-        scale = count / (count - 1) * (len(y) - 1) / (len(y) - x.shape[1]) if kind == "CR1" else 1
-        sums = np.bincount(ids, weights=pull * residuals)
-        error, df = np.sqrt(scale * (sums**2).sum()), float(count - 1)
+    roots = _inverse_root(x, bread, ids) if ids.max() + 1 < len(y) else None
+    error, df = _cr2(x, bread, x @ bread[:, position], residuals, ids, roots)
     return float(coefficients[position]), float(error), float(df)
 
 
@@ -199,7 +237,7 @@ def _cr2(
     ids: np.ndarray,
     roots: list[tuple] | None,
 ) -> tuple[float, float]:
-    """CR2 error and Satterthwaite degrees of freedom (Pustejovsky & Tipton 2018, eq. 11)."""
+    """CR2 error and Satterthwaite degrees of freedom; ``pull`` is each row's weight in it."""
     if roots is None:
         gap = 1 - np.einsum("ij,jk,ik->i", x, bread, x)
         adjusted = pull / np.sqrt(np.where(gap > _EIGENVALUE_FLOOR, gap, np.inf))
@@ -221,8 +259,14 @@ def without_each_row(
 ) -> np.ndarray:
     """The adjusted difference as it would be without each row in turn, without refitting.
 
+    Notes
+    -----
     tau without row i is tau − c_i e_i / (1 − h_i), c the row's pull on tau, e its residual, h its
-    leverage (Belsley, Kuh & Welsch 1980, eq. 2.1).
+    leverage.
+
+    References
+    ----------
+    Belsley, Kuh & Welsch (1980), equation 2.1.
     """
     y, _, design = _check_arrays(outcome, is_treated, covariates)
     bread = np.linalg.inv(design.T @ design)

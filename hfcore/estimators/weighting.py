@@ -1,20 +1,123 @@
-"""Differences between participants and controls made alike by weights, each with its own error.
+"""Weights that make controls like participants at the start, and differences by such weights.
 
-Arrays in, a Contrast out: entropy balancing (which is the improved doubly robust estimator of
-Sant'Anna & Zhao 2020), inverse probability weights, outcome regression, and their doubly robust
-combination. The estimand of all is the mean effect on the participants.
+Entropy balancing (which for the change of an outcome is the improved doubly robust estimator of
+Sant'Anna & Zhao 2020), inverse probability weights, and these with an outcome model. Arrays in, a
+Contrast out; the estimand of all is the mean effect on the participants.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hfcore.errors import MetricInputError
-from hfcore.estimators.matching import BalancingWeights, entropy_weights, propensity_score
+from hfcore.estimators.matching import propensity_score
 from hfcore.estimators.regression import Contrast
 
+MAX_IMBALANCE = 1e-6
 MIN_EFFECTIVE_CONTROLS = 10
+_STEPS = 200
+
+
+@dataclass(frozen=True)
+class BalancingWeights:
+    """Weights of the controls, summing to one, and the largest gap that they leave.
+
+    ``gap`` is the largest difference of a covariate's mean, in standard deviations; the weights
+    balance where it is at most 1e-6.
+    """
+
+    weights: np.ndarray
+    gap: float
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether the weighted controls have the participants' means."""
+        return self.gap <= MAX_IMBALANCE
+
+    @property
+    def effective_sample_size(self) -> float:
+        """How many equally weighted controls would be as precise: 1 / sum of squares."""
+        return effective_sample_size(self.weights)
+
+
+def effective_sample_size(weights: ArrayLike) -> float:
+    """Kish's effective sample size, (sum w)² / sum w²; zero without weights.
+
+    >>> effective_sample_size([1, 1, 2])
+    2.6666666666666665
+    """
+    w = np.asarray(weights, dtype=float)
+    squares = float((w**2).sum())
+    return float(w.sum()) ** 2 / squares if squares else 0.0
+
+
+def entropy_weights(treated: ArrayLike, control: ArrayLike) -> BalancingWeights:
+    """Weights nearest to equal under which controls have the participants' covariate means.
+
+    Parameters
+    ----------
+    treated, control : arrays (n1, p) and (n0, p)
+        Covariates of both groups.
+
+    Returns
+    -------
+    BalancingWeights
+        Where no weights balance (a mean outside the controls' range) the gap stays above 1e-6.
+
+    Raises
+    ------
+    MetricInputError
+        If a group has no row.
+
+    Notes
+    -----
+    Weights proportional to exp(x'l): Newton with halved steps on the convex dual log sum exp(x'l),
+    in standardised covariates.
+
+    References
+    ----------
+    Hainmueller (2012) Polit Anal 20:25, equation 10.
+
+    Examples
+    --------
+    >>> entropy_weights([[0.5], [0.5]], [[0.0], [0.0], [1.0]]).weights.round(6).tolist()
+    [0.25, 0.25, 0.5]
+    """
+    x1, x0 = np.asarray(treated, dtype=float), np.asarray(control, dtype=float)
+    if not len(x1) or not len(x0):
+        raise MetricInputError("Balancing weights need rows of both groups.")
+    scale = np.vstack([x1, x0]).std(axis=0)
+    z = (x0 - x1.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    slopes = np.zeros(z.shape[1])
+    value, weights = _dual(z, slopes)
+    for _ in range(_STEPS):
+        gap = weights @ z
+        if not z.shape[1] or np.abs(gap).max() < 1e-13:
+            break
+        curve = (z * weights[:, None]).T @ z - np.outer(gap, gap)
+        step = np.linalg.lstsq(curve, gap, rcond=None)[0]
+        size = 1.0
+        found = _dual(z, slopes - step)
+        while found[0] > value + 1e-14 and size > 1e-8:
+            size /= 2
+            found = _dual(z, slopes - size * step)
+        if size <= 1e-8 or np.abs(slopes - size * step).max() > 1e4:
+            break
+        slopes = slopes - size * step
+        value, weights = found
+    largest = float(np.abs(weights @ z).max()) if z.shape[1] else 0.0
+    return BalancingWeights(weights, largest)
+
+
+def _dual(z: np.ndarray, slopes: np.ndarray) -> tuple[float, np.ndarray]:
+    exponent = z @ slopes
+    highest = exponent.max()
+    raised = np.exp(exponent - highest)
+    total = raised.sum()
+    return float(highest + np.log(total)), raised / total
 
 
 def entropy_balanced_difference(
@@ -27,20 +130,40 @@ def entropy_balanced_difference(
 
     Parameters
     ----------
-    outcome : array (n,); is_treated : bool array (n,); covariates : array (n, p).
+    outcome : array (n,)
+    is_treated : bool array (n,)
+    covariates : array (n, p)
     clusters : array (n,), optional
         What rows belong together (a control that serves several start months).
 
     Returns
     -------
-    The contrast and the weights. Without balance (``weights.is_balanced`` false) or with fewer
-    than p + 10 controls or an effective size under 10 do not use it: see ``is_usable``.
+    contrast : Contrast
+        In the unit of the outcome.
+    weights : BalancingWeights
+        Where ``is_usable`` says no to them, do not use the contrast.
+
+    Raises
+    ------
+    MetricInputError
+        If a value is unknown or a group has fewer than two rows.
 
     Notes
     -----
     Variance: var(r of participants)/n1 + sum over clusters of (sum w r/(1 − h))², r the residuals
-    of the weighted regression on controls, h its leverages (Zhao & Percival 2017); Satterthwaite
-    degrees of freedom from n1 − 1 and effective size − p − 1, the latter at least 2.
+    of the weighted regression on controls, h its leverages; Satterthwaite degrees of freedom from
+    n1 − 1 and effective size − p − 1, the latter at least 2.
+
+    References
+    ----------
+    Hainmueller (2012) Polit Anal 20:25; Zhao & Percival (2017) J Causal Inference 5.
+
+    Examples
+    --------
+    >>> outcome, treated = [5.0, 6.0, 1.0, 2.0, 4.0], [True, True, False, False, False]
+    >>> found, weights = entropy_balanced_difference(outcome, treated, [[1], [1], [0], [1], [2]])
+    >>> round(found.estimate, 4), weights.weights.round(4).tolist()
+    (3.1667, [0.3333, 0.3333, 0.3333])
     """
     y, treated, x = _arrays(outcome, is_treated, covariates)
     found = entropy_weights(x[treated], x[~treated])
@@ -72,8 +195,15 @@ def probability_weighted_difference(
 ) -> Contrast:
     """Participants' mean minus controls weighted by the odds of their propensity score.
 
-    Hájek weights; the error takes in that the score is estimated (Lunceford & Davidian 2004;
-    Sant'Anna & Zhao 2020, eq. 3.2). Degrees of freedom n − p − 2.
+    Parameters as for ``entropy_balanced_difference``.
+
+    Notes
+    -----
+    Hájek weights; the error takes in that the score is estimated. Degrees of freedom n − p − 2.
+
+    References
+    ----------
+    Lunceford & Davidian (2004) Stat Med 23:2937; Sant'Anna & Zhao (2020), equation 3.2.
     """
     y, treated, x = _arrays(outcome, is_treated, covariates)
     score, design, score_part = _score_parts(x, treated)
@@ -85,29 +215,20 @@ def probability_weighted_difference(
     return _from_influence(mean1 - mean0, influence, treated, x.shape[1])
 
 
-def outcome_regression_difference(
-    outcome: ArrayLike, is_treated: ArrayLike, covariates: ArrayLike
-) -> Contrast:
-    """Participants' mean minus what least squares on controls predicts for them.
-
-    Heckman, Ichimura & Todd 1997; error from the influence function. Degrees of freedom n − p − 2.
-    """
-    y, treated, x = _arrays(outcome, is_treated, covariates)
-    predicted, design, fit_part = _fit_parts(y, x, treated)
-    gap = y - predicted
-    estimate = gap[treated].mean()
-    influence = treated * (gap - estimate) / treated.mean()
-    influence = influence - fit_part @ design[treated].mean(axis=0)
-    return _from_influence(estimate, influence, treated, x.shape[1])
-
-
 def doubly_robust_difference(
     outcome: ArrayLike, is_treated: ArrayLike, covariates: ArrayLike
 ) -> Contrast:
-    """Right if either the propensity score or the regression on controls is right.
+    """Doubly robust difference: right if the score or the regression on controls is right.
 
-    The traditional doubly robust estimator (Sant'Anna & Zhao 2020, eq. 3.1), its error from the
-    influence function. Degrees of freedom n − p − 2.
+    Parameters as for ``entropy_balanced_difference``.
+
+    Notes
+    -----
+    The traditional estimator, its error from the influence function. Degrees of freedom n − p − 2.
+
+    References
+    ----------
+    Sant'Anna & Zhao (2020) J Econometrics 219:101, equation 3.1.
     """
     y, treated, x = _arrays(outcome, is_treated, covariates)
     score, design, score_part = _score_parts(x, treated)

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from hfcore.errors import MetricInputError
-from hfcore.estimators.matching import (
-    effective_sample_size,
-    entropy_weights,
-    logit,
-    match_nearest,
-    propensity_score,
-)
+from hfcore.estimators.matching import match_nearest, propensity_score
+from hfcore.estimators.weighting import effective_sample_size, entropy_weights
 from hfcore.metrics.covariates import covariate_matrix
 from hfcore.results import build_results, require_columns
 from hfcore.study import Study

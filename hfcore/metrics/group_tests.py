@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from hfcore.cohort import assign_cause
-from hfcore.estimators import competing_risks, gray_test
-from hfcore.estimators.fine_gray import fine_gray
+from hfcore.estimators import competing_risks
+from hfcore.estimators.subdistribution import fine_gray, gray_test
 from hfcore.metrics.contributions import entered
 from hfcore.metrics.covariates import covariate_matrix
 from hfcore.metrics.difference_in_differences import contrast_row, difference_of_changes
@@ -96,7 +96,7 @@ def _pseudo_shares(stays: pd.DataFrame, place: int, study: Study) -> np.ndarray:
         curve = competing_risks.aalen_johansen(some)[0]
         return float(competing_risks.at_times(some, curve, [month])[0, place])
 
-    return gray_test.pseudo_values(*coded(stays, study.causes), len(study.causes), share)
+    return competing_risks.pseudo_values(*coded(stays, study.causes), len(study.causes), share)
 
 
 def gray_tests(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def _gray_row(stays: pd.DataFrame, label: pd.Series, study: Study) -> dict[str, 
     large = sizes.index[sizes >= study.definitions.min_households_group]
     told = label.isin(large).to_numpy()
     groups = pd.factorize(label[told], sort=True)[0]
-    found = gray_test.gray_test(*coded(stays.loc[told], study.causes), groups, cause=1)
+    found = gray_test(*coded(stays.loc[told], study.causes), groups, cause=1)
     return {
         "covariate": str(label.name),
         "groups": len(large),

@@ -1,4 +1,4 @@
-"""Does an answer hang on the way of computing? The same figures with other intervals.
+"""Does an answer depend on the method of its interval? The same figures with others beside.
 
 For reviewers: the default stands first and is the one that reports use.
 """
@@ -25,12 +25,14 @@ def share_methods(shares: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    shares : results in shares of independent households, with n and n_events.
+    shares : DataFrame
+        Results in shares of independent households, with n and n_events.
 
     Returns
     -------
-    Three rows for each: ``variant`` default as given, ``clopper_pearson`` and ``mid_p``. Where
-    nobody is counted there is no interval.
+    DataFrame
+        Three rows for each: ``variant`` default as given, ``clopper_pearson`` and ``mid_p``. Where
+        nobody is counted there is no interval.
 
     References
     ----------
@@ -50,15 +52,18 @@ def difference_methods(changed: pd.DataFrame, month: int) -> pd.DataFrame:
 
     Parameters
     ----------
-    changed : results of ``planning.plan_changed``.
-    month : the measurement point.
+    changed : DataFrame
+        Results of ``plan_changed``.
+    month : int
+        The measurement point.
 
     Returns
     -------
-    ``plan_changed_difference``, one row a way of computing: ``default`` (Newcombe's on effective
-    numbers) and ``cluster_robust`` as they are, and as if all adults were independent
-    ``newcombe``, ``agresti_caffo``, ``miettinen_nurminen`` and ``wald``. These are too short where
-    two adults of a household resemble each other.
+    DataFrame
+        ``plan_changed_difference``, one row a method: ``default`` (Newcombe's on effective
+        numbers) and ``cluster_robust`` as they are, and as if all adults were independent
+        ``newcombe``, ``agresti_caffo``, ``miettinen_nurminen`` and ``wald``. These are too short
+        where two adults of a household resemble each other.
 
     References
     ----------
@@ -66,8 +71,9 @@ def difference_methods(changed: pd.DataFrame, month: int) -> pd.DataFrame:
     """
     then = changed.loc[changed["month"].eq(month)]
     difference = then.loc[then["metric"].eq("plan_changed_difference")]
-    told = difference.loc[difference["variant"].isin(["default", "cluster_robust"])]
-    default = told.loc[told["variant"].eq("default")]
+    default, robust = (
+        difference.loc[difference["variant"].eq(name)] for name in ("default", "cluster_robust")
+    )
     shares = then.loc[then["metric"].eq("plan_changed") & then["variant"].eq("default")]
     of_group = shares.set_index("group")[["n_events", "n"]].astype("float64")
     table = [*of_group.loc["participant"], *of_group.loc["control"]]
@@ -75,7 +81,7 @@ def difference_methods(changed: pd.DataFrame, month: int) -> pd.DataFrame:
         _with_ends(default, name, np.reshape(_ends(interval, table), (1, 2)))
         for name, interval in _DIFFERENCES.items()
     ]
-    return join_results(default, told.loc[told["variant"].ne("default")], *others)
+    return join_results(default, robust, *others)
 
 
 def _ends(interval, table: list[float]) -> tuple:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hfcore.estimators.competing_risks import EventCounts, aalen_johansen, at_times, count_events
+from hfcore.estimators.competing_risks import aalen_johansen, at_times, count_events
 from hfcore.estimators.intervals import log_log
 from hfcore.estimators.regression import Contrast, adjusted_difference, robust_coefficient, welch
 from hfcore.estimators.weighting import entropy_balanced_difference
@@ -23,8 +23,6 @@ from hfcore.robustness.validation_data import (
     TRIAL,
     claims_in_zones,
     injury_benefits,
-    training_programme,
-    transplants,
 )
 
 TRIAL_EFFECT_USD = 1794.0
@@ -45,22 +43,13 @@ REFORMS = {
     "injury benefits, Kentucky": (0.191, "Wooldridge, Introductory Econometrics, example 13.4"),
     "enterprise zones, Indiana": (-0.182, "Wooldridge, Introductory Econometrics, example 13.8"),
 }
-PRINTED_USD = 1.0
-PRINTED_LOG = 1e-3
-PRINTED_SHARE = 1e-9
-COLUMNS = {
-    "case": "str",
-    "method": "str",
-    "estimate": "float64",
-    "ci_low": "float64",
-    "ci_high": "float64",
-    "benchmark": "float64",
-    "is_same_figure": "bool",
-    "agrees": "boolean",
-    "n": "Int64",
-    "unit": "str",
-    "source": "str",
-}
+# How far off a figure may be that must be the same: half of the last printed digit, or rounding.
+TOLERANCES = {"usd": 0.5, "log points": 5e-4, "share": 1e-9}
+COLUMNS = (
+    {"case": "str", "method": "str"}
+    | dict.fromkeys(("estimate", "ci_low", "ci_high", "benchmark"), "float64")
+    | {"is_same_figure": "bool", "agrees": "boolean", "n": "Int64", "unit": "str", "source": "str"}
+)
 
 
 def programme_effect(people: pd.DataFrame) -> pd.DataFrame:
@@ -68,13 +57,15 @@ def programme_effect(people: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    people : frame of ``training_programme``.
+    people : DataFrame
+        Rows of ``training_programme``.
 
     Returns
     -------
-    One row a method and survey, in dollars a year, participants − others, beside the effect that
-    the trial found. Only the trial's own difference of means must be that figure; of the others it
-    says how far the comparison with a survey, without randomisation, leads astray.
+    DataFrame
+        One row a method and survey, in dollars a year, participants − others, beside the effect
+        that the trial found. Only the trial's own difference of means must be that figure; of the
+        others it says how far the comparison with a survey, without randomisation, leads astray.
 
     Notes
     -----
@@ -85,12 +76,16 @@ def programme_effect(people: pd.DataFrame) -> pd.DataFrame:
     Bell–McCaffrey degrees of freedom; weighted residuals.
     """
     trial = people[people["sample"].eq(TRIAL)]
-    rows = [_contrast_row("randomised trial", _means(trial[OUTCOME], trial["is_treated"]))]
+    found = {"randomised trial": _means(trial[OUTCOME], trial["is_treated"])}
     for survey in SURVEYS:
         mixed = people[people["is_treated"] | people["sample"].eq(survey)]
-        for method, contrast in _against(mixed).items():
-            rows.append(_contrast_row(f"{survey}: {method}", contrast))
-    return _judged(pd.DataFrame(rows), PRINTED_USD / 2)
+        by_method = _against(mixed).items()
+        found |= {f"{survey}: {method}": contrast for method, contrast in by_method}
+    rows = pd.DataFrame(map(_figures, found.values())).assign(
+        case="training programme", method=list(found), benchmark=TRIAL_EFFECT_USD
+    )
+    is_same = rows["method"].eq("randomised trial")
+    return _judged(rows.assign(is_same_figure=is_same, unit="usd", source=TRIAL_SOURCE))
 
 
 def _against(mixed: pd.DataFrame) -> dict[str, Contrast]:
@@ -113,20 +108,10 @@ def _means(outcome: pd.Series, treated: pd.Series) -> Contrast:
     return welch(outcome[treated].to_numpy(), outcome[~treated].to_numpy())
 
 
-def _contrast_row(method: str, contrast: Contrast) -> dict[str, object]:
+def _figures(contrast: Contrast) -> dict[str, float]:
     low, high = contrast.interval()
-    return {
-        "case": "training programme",
-        "method": method,
-        "estimate": contrast.estimate,
-        "ci_low": low,
-        "ci_high": high,
-        "benchmark": TRIAL_EFFECT_USD,
-        "is_same_figure": method == "randomised trial",
-        "n": int(contrast.n_treated) + int(contrast.n_control),
-        "unit": "usd",
-        "source": TRIAL_SOURCE,
-    }
+    n = int(contrast.n_treated) + int(contrast.n_control)
+    return {"estimate": contrast.estimate, "ci_low": low, "ci_high": high, "n": n}
 
 
 def reform_effects() -> pd.DataFrame:
@@ -134,9 +119,10 @@ def reform_effects() -> pd.DataFrame:
 
     Returns
     -------
-    One row a reform, beside the printed coefficient, which it must be. Intervals are the
-    project's own (CR2 by claim or city, Bell–McCaffrey degrees of freedom), wider than the
-    classical ones of the source.
+    DataFrame
+        One row a reform, beside the printed coefficient, which it must be. Intervals are the
+        project's own (CR2 by claim or city, Bell–McCaffrey degrees of freedom), wider than the
+        classical ones of the source.
 
     References
     ----------
@@ -149,12 +135,10 @@ def reform_effects() -> pd.DataFrame:
     rows = claims_in_zones()
     years = pd.get_dummies(rows["year"], drop_first=True, dtype=float)
     zones = _slope(rows["claims_growth"], [rows["zone_change"], years], rows["city"])
+    found = pd.DataFrame(map(_figures, (benefits, zones))).assign(case=list(REFORMS))
+    found[["benchmark", "source"]] = list(REFORMS.values())
     return _judged(
-        pd.DataFrame(
-            _reform_row(name, contrast)
-            for name, contrast in zip(REFORMS, (benefits, zones), strict=True)
-        ),
-        PRINTED_LOG / 2,
+        found.assign(method="difference in differences", is_same_figure=True, unit="log points")
     )
 
 
@@ -166,66 +150,39 @@ def _slope(outcome: pd.Series, columns: list, clusters: pd.Series | None = None)
     return Contrast(*found, moved, len(outcome) - moved)
 
 
-def _reform_row(name: str, contrast: Contrast) -> dict[str, object]:
-    benchmark, source = REFORMS[name]
-    own = {"case": name, "method": "difference in differences", "unit": "log points"}
-    return (
-        _contrast_row("", contrast)
-        | own
-        | {
-            "benchmark": benchmark,
-            "is_same_figure": True,
-            "source": source,
-        }
-    )
-
-
 def ending_incidence(patients: pd.DataFrame) -> pd.DataFrame:
     """The share of patients with each ending by 6, 12, 24 and 36 months.
 
     Parameters
     ----------
-    patients : frame of ``transplants``.
+    patients : DataFrame
+        Rows of ``transplants``.
 
     Returns
     -------
-    One row an ending and month: Aalen–Johansen with its pointwise log(−log) interval, beside what
-    another program gives for the same patients. All must be the same figure.
+    DataFrame
+        One row an ending and month: Aalen–Johansen with its pointwise log(−log) interval, beside
+        what another program gives for the same patients. All must be the same figure.
     """
     counts = count_events(patients["months"], patients["ending"], len(ENDINGS))
-    rows = [_ending_row(counts, name, month) for name, month in INCIDENCE]
-    return _judged(pd.DataFrame(rows).assign(n=len(patients)), PRINTED_SHARE)
-
-
-def _ending_row(counts: EventCounts, name: str, month: int) -> dict[str, object]:
-    place = list(ENDINGS.values()).index(name)
-    share, error = (at_times(counts, each, [month])[0, place] for each in aalen_johansen(counts))
+    months, place = [month for _, month in INCIDENCE], list(ENDINGS.values()).index
+    cause = [place(name) for name, _ in INCIDENCE]
+    share, error = (
+        at_times(counts, each, months)[range(len(months)), cause] for each in aalen_johansen(counts)
+    )
     low, high = log_log(share, error)
-    return {
-        "case": f"{name}, month {month}",
-        "method": "Aalen–Johansen",
-        "estimate": share,
-        "ci_low": float(low),
-        "ci_high": float(high),
-        "benchmark": INCIDENCE[name, month],
-        "is_same_figure": True,
-        "unit": "share",
-        "source": INCIDENCE_SOURCE,
-    }
+    figures = {"estimate": share, "ci_low": low, "ci_high": high, "benchmark": INCIDENCE.values()}
+    rows = pd.DataFrame(figures).assign(case=[f"{name}, month {at}" for name, at in INCIDENCE])
+    rows = rows.assign(method="Aalen–Johansen", unit="share", source=INCIDENCE_SOURCE)
+    return _judged(rows.assign(is_same_figure=True, n=len(patients)))
 
 
-def _judged(rows: pd.DataFrame, slack: float) -> pd.DataFrame:
-    """Whether what must be the same figure is: within half of what the source prints."""
-    agrees = (rows["estimate"] - rows["benchmark"]).abs().le(slack).astype("boolean")
+def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """With ``agrees``: whether what must be the same figure is; null for the rest."""
+    away = (rows["estimate"] - rows["benchmark"]).abs()
+    agrees = away.le(rows["unit"].map(TOLERANCES)).astype("boolean")
     judged = rows.assign(agrees=agrees.where(rows["is_same_figure"], pd.NA))
     return judged[list(COLUMNS)].astype(COLUMNS)
-
-
-def validate() -> pd.DataFrame:
-    """All cases in one frame: estimate, interval and benchmark side by side."""
-    found = programme_effect(training_programme()), reform_effects()
-    parts = [*found, ending_incidence(transplants())]
-    return pd.concat(parts, ignore_index=True)
 
 
 def distance_from_benchmark(rows: pd.DataFrame) -> pd.DataFrame:

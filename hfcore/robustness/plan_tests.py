@@ -30,13 +30,16 @@ def difference_tests(
 
     Parameters
     ----------
-    plans, persons, cohort : as ``planning.adults_by_point`` takes them.
+    plans, persons, cohort, study
+        As ``plan_changed`` takes them.
 
     Returns
     -------
-    One row a ``test`` (Fisher's exact, its mid-p, Boschloo's, and chi-square for large samples):
-    ``p_greater`` against a larger share among participants, ``p_less`` against a smaller,
-    ``p_value`` two-sided. Chi-square has the last only. No row where a group has nobody.
+    DataFrame
+        One row a ``test`` (Fisher's exact, its mid-p, Boschloo's, and chi-square for large
+        samples): ``p_greater`` against a larger share among participants, ``p_less`` against a
+        smaller, ``p_value`` two-sided. Chi-square has the last only. No row where a group has
+        nobody.
 
     Notes
     -----
@@ -58,7 +61,7 @@ def difference_tests(
         for name, test in _TESTS.items():
             found = test(*table)
             rows.append((name, found.greater, found.less, found.two_sided))
-        rows.append(("chi_square", None, None, exact_tests.pearson(*table).p_value))
+        rows.append(("chi_square", None, None, exact_tests.chi_square(*table)))
     return pd.DataFrame(rows, columns=["test", "p_greater", "p_less", "p_value"]).astype(
         dict.fromkeys(("p_greater", "p_less", "p_value"), "float64")
     )
@@ -101,7 +104,7 @@ def mcnemar_tests(
                     "lost": lost,
                     "p_mid": exact_tests.mcnemar_mid_p(gained, lost),
                     "p_exact": exact_tests.mcnemar(gained, lost),
-                    "p_chi_square": exact_tests.mcnemar_chi_square(gained, lost).p_value,
+                    "p_chi_square": exact_tests.mcnemar_chi_square(gained, lost),
                 }
             )
     found = pd.DataFrame(rows, columns=[*_COUNTED, *_P_VALUES]).astype(

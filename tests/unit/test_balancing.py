@@ -6,28 +6,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import logit
 from support_cases import REFERENCE
 
 from hfcore.errors import MetricInputError
-from hfcore.estimators.matched_pairs import (
-    MAX_EXACT_PAIRS,
-    gaps_within,
-    paired_difference,
-    sign_flip,
-)
 from hfcore.estimators.matching import (
+    MAX_EXACT_PAIRS,
     balance_limit,
-    effective_sample_size,
-    entropy_weights,
-    logit,
     match_nearest,
+    pair_differences,
+    paired_difference,
     propensity_score,
+    sign_flip_interval,
 )
 from hfcore.estimators.weighting import (
     doubly_robust_difference,
+    effective_sample_size,
     entropy_balanced_difference,
+    entropy_weights,
     is_usable,
-    outcome_regression_difference,
     probability_weighted_difference,
 )
 
@@ -81,11 +78,6 @@ def test_a_mean_outside_the_controls_is_not_balanced():
     assert not entropy_weights([[9.0]], [[0.0], [1.0], [2.0]]).is_balanced
 
 
-def test_weights_start_from_the_base():
-    found = entropy_weights([[0.5], [0.5]], [[0.0], [0.0], [1.0]], base=[1.0, 3.0, 1.0])
-    assert found.weights == pytest.approx([1 / 8, 3 / 8, 1 / 2])
-
-
 def test_weights_without_controls_say_what_is_missing():
     with pytest.raises(MetricInputError, match="both groups"):
         entropy_weights([[1.0]], np.empty((0, 1)))
@@ -132,10 +124,8 @@ def test_scores_that_differ_by_rounding_are_ties():
     assert match_nearest([0.5], [0.1 + 0.2, 0.3]).tolist() == [[0, 0]]
 
 
-def test_every_control_is_used_once_and_again_with_replacement():
+def test_every_control_is_used_once():
     assert match_nearest([1.0, 1.0, 1.0], [1.0, 5.0]).tolist() == [[0, 0], [1, 1]]
-    again = match_nearest([1.0, 1.0, 1.0], [1.0, 5.0], replace=True)
-    assert again.tolist() == [[0, 0], [1, 0], [2, 0]]
 
 
 def test_ratio_gives_everyone_a_first_before_anyone_a_second():
@@ -167,7 +157,7 @@ def test_pairs_agree_with_r():
     assert named.tolist() == REFERENCE["pairs"]
 
 
-def slow_match(treated, control, caliper, replace):
+def slow_match(treated, control, caliper):
     """Compare every participant with every control."""
     free, pairs = list(range(len(control))), []
     for row in sorted(range(len(treated)), key=lambda i: (-treated[i], i)):
@@ -175,7 +165,7 @@ def slow_match(treated, control, caliper, replace):
         if near:
             best = min(near, key=lambda j: (abs(control[j] - treated[row]), j))
             pairs.append([row, best])
-            free = free if replace else [j for j in free if j != best]
+            free.remove(best)
     return sorted(pairs)
 
 
@@ -183,18 +173,17 @@ def slow_match(treated, control, caliper, replace):
     st.lists(st.integers(0, 12), max_size=12),
     st.lists(st.integers(0, 12), max_size=20),
     st.sampled_from([0.0, 1.0, 3.0, np.inf]),
-    st.booleans(),
 )
-def test_quick_matching_is_slow_matching(treated, control, caliper, replace):
-    found = match_nearest(treated, control, caliper=caliper, replace=replace)
-    assert found.tolist() == slow_match(treated, control, caliper, replace)
+def test_quick_matching_is_slow_matching(treated, control, caliper):
+    found = match_nearest(treated, control, caliper=caliper)
+    assert found.tolist() == slow_match(treated, control, caliper)
 
 
 def test_paired_difference_by_hand():
     # Sets: 10 − mean(4, 6) and 7 − 5.
     pairs = [[0, 0], [0, 1], [1, 2]]
     found = paired_difference([10.0, 7.0], [4.0, 6.0, 5.0], pairs)
-    assert gaps_within([10.0, 7.0], [4.0, 6.0, 5.0], pairs).tolist() == [5.0, 2.0]
+    assert pair_differences([10.0, 7.0], [4.0, 6.0, 5.0], pairs).tolist() == [5.0, 2.0]
     assert (found.estimate, found.df) == (3.5, pytest.approx(1))
     assert found.standard_error == pytest.approx(np.sqrt(4.5 / 2))
     assert (found.n_treated, found.n_control) == (2, 3)
@@ -212,40 +201,43 @@ def test_sets_that_share_a_household_are_one_cluster():
     assert shared.df == pytest.approx(1)
 
 
-def test_sign_flip_by_hand():
-    # Of the 2^6 signs only all plus and all minus are as far out as what was seen.
-    assert sign_flip([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])[0] == 2 / 64
-    assert np.isnan(sign_flip([1.0, 2.0, 3.0, 4.0, 5.0])[1])
+def flipped_p(differences):
+    """Two-sided p-value of no difference: all signs enumerated."""
+    d = np.array(differences, dtype=float)
+    signs = np.array(np.meshgrid(*[[-1, 1]] * len(d))).reshape(len(d), -1)
+    sums, own = signs.T @ d, d.sum()
+    tails = (sums >= own - 1e-9).mean(), (sums <= own + 1e-9).mean()
+    return min(1.0, 2 * min(tails))
 
 
-def test_sign_flip_agrees_with_enumeration_in_r():
+def test_five_pairs_can_reject_nothing():
+    assert np.isnan(sign_flip_interval([1.0, 2.0, 3.0, 4.0, 5.0])).all()
+
+
+def test_the_enumeration_agrees_with_r():
     case = REFERENCE["sign_flip"]
-    p, low, high = sign_flip(case["gaps"])
-    assert p == pytest.approx(case["p"], abs=1e-12)
-    assert low < np.mean(case["gaps"]) < high
+    assert flipped_p(case["gaps"]) == pytest.approx(case["p"], abs=1e-12)
 
 
 @given(st.lists(st.integers(-30, 30), min_size=1, max_size=9))
-def test_the_ends_of_the_flipped_interval_are_where_the_test_turns(gaps):
-    d = np.array(gaps, dtype=float)
-    p, low, high = sign_flip(d)
-    assert 0 < p <= 1
+def test_the_ends_of_the_flipped_interval_are_where_the_test_turns(differences):
+    d = np.array(differences, dtype=float)
+    low, high = sign_flip_interval(d)
     if not np.isnan(low):
         assert low <= d.mean() + 1e-9 and d.mean() <= high + 1e-9
-        assert sign_flip(d - low - 0.01)[0] > 0.05
-        assert sign_flip(d - low + 0.01)[0] <= 0.05 or low == high
+        assert flipped_p(d - low - 0.01) > 0.05
+        assert flipped_p(d - low + 0.01) <= 0.05 or low == high
 
 
 @pytest.mark.parametrize("count", [0, MAX_EXACT_PAIRS + 1])
 def test_too_many_pairs_to_enumerate_say_so(count):
     with pytest.raises(MetricInputError, match="1 to 20 pairs"):
-        sign_flip(np.ones(count))
+        sign_flip_interval(np.ones(count))
 
 
 ESTIMATORS = (
     lambda y, t, x: entropy_balanced_difference(y, t, x)[0],
     probability_weighted_difference,
-    outcome_regression_difference,
     doubly_robust_difference,
 )
 

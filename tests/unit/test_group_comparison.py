@@ -10,7 +10,8 @@ from scipy.stats import chi2
 
 from hfcore.errors import MetricInputError
 from hfcore.estimators import competing_risks
-from hfcore.estimators.gray_test import gray_test, pseudo_values
+from hfcore.estimators.competing_risks import pseudo_values
+from hfcore.estimators.subdistribution import gray_test
 
 SAMPLES = st.lists(
     st.tuples(st.integers(0, 12), st.integers(0, 2), st.integers(0, 2)), min_size=4, max_size=40

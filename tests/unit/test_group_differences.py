@@ -8,7 +8,7 @@ import pytest
 from reference_cohort import build_study, read_reference, reference_cohort, small_cohort
 
 from hfcore.errors import MetricInputError
-from hfcore.estimators.gray_test import gray_test
+from hfcore.estimators.subdistribution import gray_test
 from hfcore.metrics import group_tests, subgroups
 
 STUDY = build_study(covariates=("months_on_support", "children", "applicant_is_woman"))

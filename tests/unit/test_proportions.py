@@ -94,15 +94,6 @@ def test_paired_interval_turns_around_with_the_times():
     assert (float(low), float(high)) == pytest.approx((-float(earlier), -float(later)))
 
 
-@given(counts, counts)
-def test_fisher_agrees_with_the_library(first, other):
-    (x1, n1), (x2, n2) = first, other
-    found = exact_tests.fisher(x1, n1, x2, n2)
-    table = [[x1, x2], [n1 - x1, n2 - x2]]
-    wanted = [stats.fisher_exact(table, each).pvalue for each in ("greater", "less", "two-sided")]
-    assert [found.greater, found.less, found.two_sided] == pytest.approx(wanted, rel=1e-9)
-
-
 def test_boschloo_is_never_weaker_than_fisher():
     for table in TABLES:
         exact, fisher = exact_tests.boschloo(*table), exact_tests.fisher(*table)
@@ -115,26 +106,22 @@ def test_boschloo_leaves_groups_that_are_too_large():
     assert np.isnan([found.greater, found.less, found.two_sided]).all()
 
 
-def test_pearson_is_the_square_of_the_pooled_score():
+def test_chi_square_is_the_square_of_the_pooled_score():
     x1, n1, x2, n2 = TABLES[0]
     common = (x1 + x2) / (n1 + n2)
     z = (x1 / n1 - x2 / n2) / np.sqrt(common * (1 - common) * (1 / n1 + 1 / n2))
-    found = exact_tests.pearson(x1, n1, x2, n2)
-    assert found.statistic == pytest.approx(z**2)
-    assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(z)))
+    found = exact_tests.chi_square(x1, n1, x2, n2)
+    assert found == pytest.approx(2 * stats.norm.sf(abs(z)))
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(0, 0), (5, 0), (3, 3), (12, 2)])
-def test_mcnemar_agrees_with_the_binomial_test(gained, lost):
-    changed = gained + lost
-    wanted = stats.binomtest(gained, changed).pvalue if changed else 1.0
-    assert exact_tests.mcnemar(gained, lost) == pytest.approx(wanted)
+def test_mid_p_of_mcnemar_lies_below_the_exact_one_and_knows_no_side(gained, lost):
     assert exact_tests.mcnemar_mid_p(gained, lost) <= exact_tests.mcnemar(gained, lost)
     assert exact_tests.mcnemar_mid_p(gained, lost) == exact_tests.mcnemar_mid_p(lost, gained)
 
 
 def test_more_events_than_members_are_refused():
-    refused = (*DIFFERENCES, exact_tests.fisher, exact_tests.boschloo, exact_tests.pearson)
+    refused = (*DIFFERENCES, exact_tests.fisher, exact_tests.boschloo, exact_tests.chi_square)
     for function in refused:
         with pytest.raises(MetricInputError, match="between 0 and n"):
             function(21, 20, 3, 10)

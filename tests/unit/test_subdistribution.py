@@ -7,7 +7,7 @@ import pytest
 from statsmodels.duration.hazard_regression import PHReg
 
 from hfcore.errors import MetricInputError
-from hfcore.estimators.fine_gray import fine_gray
+from hfcore.estimators.subdistribution import fine_gray
 
 
 def drawn(n=80, seed=2):
