@@ -1,5 +1,4 @@
 from . import errors, estimators, figures, i18n, metrics, results, robustness, schema, store, study
-from .clean.kolada import reference_figures
 from .cohort import build_cohort, support_panel
 from .figures.result_table import show_table
 from .results import build_results, join_results, main_rows, rows_of
@@ -31,7 +30,6 @@ __all__ = [
     "read_ingest",
     "read_protected",
     "read_results",
-    "reference_figures",
     "results",
     "robustness",
     "rows_of",

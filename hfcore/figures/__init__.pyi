@@ -11,7 +11,6 @@ from .point_plots import (
     plot_specifications,
 )
 from .share_plots import plot_shares
-from .small_multiples import plot_small_multiples
 from .support_plots import plot_support_effect, plot_support_mean
 from .transition_table import show_transitions
 
@@ -26,7 +25,6 @@ __all__ = [
     "plot_plan_changed",
     "plot_plan_transitions",
     "plot_shares",
-    "plot_small_multiples",
     "plot_specifications",
     "plot_still_in",
     "plot_support_effect",

@@ -117,7 +117,7 @@ def ingest(
 
 
 def _draft_mapping(file: Path) -> None:
-    from hfcore.clean.draft_mapping import suggest_source
+    from hfrun.draft_mapping import suggest_source
 
     if not file.is_file():
         raise UsageError("There is no file of that name.")

@@ -149,7 +149,7 @@ def test_usage_mistakes_are_told_before_anything_is_done(tmp_path):
     write_notebooks(tmp_path / "notebooks")
     with pytest.raises(UsageError, match="no notebook 11_no; there are: 00_data_quality, 30_sup"):
         run_in(tmp_path, notebooks=["11_no"])
-    with pytest.raises(UsageError, match="it has: 0180, 1290"):
+    with pytest.raises(UsageError, match=r"it has: 0180 .*, 1290"):
         run_in(tmp_path, municipalities=["180"])
     shutil.rmtree(processed(tmp_path) / "tables")
     with pytest.raises(UsageError, match="do first: hfcore ingest liten-studie"):

@@ -15,7 +15,7 @@ from hfcore import figures
 from hfcore.figures.plot_style import PALETTE, spread
 from hfcore.results import build_results
 from hfcore.study import Municipality, Study
-from hfpublish import pictures
+from hfpublish import pictures, small_multiples
 from hfpublish.alt_texts import alt_text
 
 matplotlib.use("Agg")
@@ -413,7 +413,7 @@ def places(count):
 
 @pytest.mark.parametrize(("count", "panels"), [(3, 3), (24, 24), (25, 2), (290, 21)])
 def test_each_municipality_has_its_panel_and_very_many_share_their_countys(count, panels):
-    first = figures.plot_small_multiples(places(count), "sv", {"0100": "Upplands Väsby"})
+    first = small_multiples.plot_small_multiples(places(count), "sv", {"0100": "Upplands Väsby"})
     axes = first.figure.axes
     assert len(axes) == panels
     assert len({ax.get_ylim() for ax in axes}) == len({ax.get_xlim() for ax in axes}) == 1
@@ -439,7 +439,7 @@ PUBLIC = [
     (figures.plot_forest, forest),
     (figures.plot_forest, twofold),
     (figures.plot_forest, lambda: many(290)),
-    (figures.plot_small_multiples, lambda: places(9)),
+    (small_multiples.plot_small_multiples, lambda: places(9)),
 ]
 
 

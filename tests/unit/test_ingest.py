@@ -322,7 +322,7 @@ def test_a_mapping_that_would_mislead_is_told_before_anything_is_read(raw, old, 
 
 
 def test_an_unknown_municipality(raw):
-    with pytest.raises(UsageError, match="0180, 1290"):
+    with pytest.raises(UsageError, match=r"0180 \(Stockholm\), 1290 \(Kristianstad\)"):
         ingest_study("liten", ["9999"])
 
 

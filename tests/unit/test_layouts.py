@@ -9,9 +9,8 @@ import pytest
 from raw_study import STUDY, write_lines
 
 from hfcore.clean.household_linkage import link_households
-from hfcore.clean.kolada import read_kolada
 from hfcore.clean.lifecare import _told_by_number
-from hfcore.errors import RawDataError, StudyError, TableAbsentError
+from hfcore.errors import StudyError
 from hfcore.store import read_table
 from hfrun.ingest import ingest_study
 
@@ -169,45 +168,3 @@ def test_half_of_the_adults_the_same_is_the_same_household(units, expected):
     assert link_households(frame)["household"].tolist() == expected
     turned = link_households(frame.iloc[::-1])["household"].iloc[::-1]
     assert turned.tolist() == expected
-
-
-def test_kolada(tmp_path):
-    figure = {"gender": "T", "count": 1, "status": "", "value": 4.2}
-    withheld = figure | {"gender": "K", "value": None, "status": "Missing"}
-    outer = {"kpi": "N31807", "municipality": "0180", "period": 2020}
-    content = {"values": [outer | {"values": [figure, withheld]}]}
-    (tmp_path / "k.json").write_text(json.dumps(content), encoding="utf-8")
-    figures = read_kolada(tmp_path / "k.json")
-    assert figures["municipality"].tolist() == ["0180", "0180"]
-    assert figures["value"].isna().tolist() == [False, True]
-    (tmp_path / "k.json").write_text(json.dumps({"values": [{"kpi": "x"}]}), encoding="utf-8")
-    with pytest.raises(RawDataError, match="not figures from Kolada"):
-        read_kolada(tmp_path / "k.json")
-
-
-def kolada(*figures: tuple[str, str, int, float]) -> str:
-    """An answer of Kolada's data service: measure, municipality, year, value for all sexes."""
-    values = [
-        {"kpi": kpi, "municipality": code, "period": year, "values": [{"gender": "T", "value": v}]}
-        for kpi, code, year, v in figures
-    ]
-    return json.dumps({"count": len(values), "values": values})
-
-
-def test_reference_figures_of_a_municipality_and_the_country(raw):
-    import hfcore as hf
-
-    with pytest.raises(TableAbsentError, match="folder kolada"):
-        hf.reference_figures("liten", "0180")
-    (raw / "kolada").mkdir()
-    first = [("N31807", "0180", 2020, 4.2), ("N31807", "0000", 2020, 3.9)]
-    (raw / "kolada" / "2020.json").write_text(kolada(*first, ("N31807", "1290", 2020, 9.9)))
-    (raw / "kolada" / "2021.json").write_text(kolada(("N31807", "0180", 2020, 4.4)))
-    figures = hf.reference_figures("liten", "0180")
-    assert figures["municipality"].tolist() == ["0000", "0180"]
-    assert figures["value"].tolist() == [3.9, 4.4]
-    assert len(hf.reference_figures("liten")) == 3
-    (raw / "kolada" / "Kalle Anka.json").write_text("[]")
-    with pytest.raises(RawDataError) as error:
-        hf.reference_figures("liten")
-    assert "Anka" not in str(error.value) and "(file 3)" in str(error.value)

@@ -9,10 +9,10 @@ import openpyxl
 import pytest
 from raw_study import HOUSEHOLDS, PERSONS, write_lines
 
-from hfcore.clean import draft_mapping
-from hfcore.clean.draft_mapping import suggest_source
 from hfcore.errors import RawDataError
 from hfcore.schema import TABLES
+from hfrun import draft_mapping
+from hfrun.draft_mapping import suggest_source
 
 RAW = Path(__file__).parents[2] / "data" / "raw"
 # The bundled files under headers that other systems use: file, then new header by column.

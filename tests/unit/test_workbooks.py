@@ -14,9 +14,9 @@ from open_document import cell, row, sheet, write_open_document
 from raw_study import STUDY, write_study
 
 from hfcore.clean.archive_checks import RefusedFileError, look_into
-from hfcore.clean.draft_mapping import suggest_source
 from hfcore.clean.workbooks import read_grid
 from hfcore.store import processed_folder, read_table
+from hfrun.draft_mapping import suggest_source
 from hfrun.ingest import ingest_study
 
 REFERENCE = Path(__file__).parents[1] / "reference"

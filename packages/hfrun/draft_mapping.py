@@ -19,13 +19,13 @@ from pathlib import Path
 import pandas as pd
 
 from hfcore.clean.archive_checks import RefusedFileError
-from hfcore.clean.cell_patterns import KINDS_OF, Shape, shape_of
 from hfcore.clean.delimited_text import Records, split_records
 from hfcore.clean.rules import harmless, rules
 from hfcore.clean.source_reading import HEADER_SEARCH_ROWS, decode, normal_header
 from hfcore.clean.workbooks import read_grid
 from hfcore.errors import RawDataError
 from hfcore.schema import TABLES
+from hfrun.cell_patterns import KINDS_OF, Shape, shape_of
 
 SEPARATORS = (";", "\t", ",", "|")
 ROWS_LOOKED_AT = 5_000
@@ -62,9 +62,7 @@ def suggest_source(path: Path) -> Draft:
 
 @cache
 def _known() -> dict:
-    return tomllib.loads(
-        files("hfcore.clean").joinpath("draft_mapping.toml").read_text(encoding="utf-8")
-    )
+    return tomllib.loads(files("hfrun").joinpath("draft_mapping.toml").read_text(encoding="utf-8"))
 
 
 def _look(path: Path) -> tuple[dict[str, str], pd.DataFrame]:
