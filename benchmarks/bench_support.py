@@ -25,16 +25,16 @@ import pandas as pd
 from scipy.special import logit
 
 from hfcore.estimators.matching import match_nearest, paired_difference, propensity_score
-from hfcore.estimators.regression import adjusted_difference
 from hfcore.estimators.weighting import entropy_balanced_difference, entropy_weights
 from hfcore.metrics.covariates import covariate_matrix
-from hfcore.metrics.difference_in_differences import change_by_start
-from hfcore.metrics.index_months import candidate_months
-from hfcore.study import Municipality
+from hfcore.metrics.difference_in_differences import change_by_start, estimate_effect
+from hfcore.metrics.risk_sets import risk_sets
+from hfcore.study import Municipality, Study, month_number
 
 PLACE = Municipality(
     "1290", "K", date(2016, 1, 1), date(2020, 2, 29), date(2014, 1, 1), date(2022, 2, 1)
 )
+STUDY = Study("s", {}, True, date(2022, 2, 28), 2021, (PLACE,))
 NAMES = ("months_on_support", "adults", "children", "applicant_age", "applicant_is_woman")
 LOOPED = 20
 SPANS = ((1, 12), (-12, -1))
@@ -177,7 +177,7 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     cohort, payments = build(options.participants, options.candidates, options.seed)
     units = timed(
-        "candidate household-months", lambda: candidate_months(cohort, payments, PLACE), rows
+        "candidate household-months", lambda: risk_sets(cohort, payments, PLACE, STUDY), rows
     )
     treated = units["group"].eq("participant").to_numpy()
     print(f"{treated.sum():,} participants, {(~treated).sum():,} candidates")
@@ -210,6 +210,9 @@ def main() -> None:
         rows,
     )
     kept = ~np.isnan(change)
+    frame = units[["household_id"]].assign(
+        is_participant=treated, start=month_number(units["start_month"]).to_numpy(dtype="int64")
+    )
     timed(
         "effect, entropy-balanced on all candidates, by household",
         lambda: entropy_balanced_difference(
@@ -218,8 +221,8 @@ def main() -> None:
         rows,
     )
     timed(
-        "effect, adjusted, on all candidates, by household",
-        lambda: adjusted_difference(change[kept], treated[kept], x.to_numpy()[kept], ids[kept]),
+        "effect on participants by regression on all candidates, by household",
+        lambda: estimate_effect(pd.Series(change), frame, x.to_numpy()),
         rows,
     )
     for name, seconds in plainly(units, odds, caliper, payments).items():

@@ -7,8 +7,9 @@ fewer studies are the first of many.
 
 Every study is drawn by ``hfdemo`` as `hfcore demo` draws one, estimated by the parts of
 ``support_effect``, and held against the true effect in the very households whose window is
-whole. Three controls a participant; every household's payments are known for 24 months on either
-side of its start. `peak`: participants are chosen for the shock of their start month, as in the
+whole. Three controls a participant, each beside the participants of every start month in which it
+was on support; every participant's payments are known for 24 months on either side of its start.
+`peak`: participants are chosen for the shock of their start month, as in the
 bundled studies; `no peak`: for everything else alone. In both, households leave support as the
 process says. `closures`: with the peak, and closures end support as in the bundled studies, where
 payments without the programme are then held to their mean over 24 months only (see
@@ -27,14 +28,17 @@ import numpy as np
 import pandas as pd
 from _table import markdown_rows, read_options, write_table
 
-from hfcore.metrics.covariates import covariate_matrix
-from hfcore.metrics.difference_in_differences import WINDOWS, difference_of_changes, window_change
-from hfcore.metrics.support import PANEL_MONTHS
-from hfcore.study import Definitions, Municipality
+from hfcore.metrics.difference_in_differences import (
+    WINDOWS,
+    change_by_start,
+    covariates_of,
+    estimate_effect,
+)
+from hfcore.metrics.risk_sets import risk_sets
+from hfcore.study import Definitions, Municipality, Study, month_number
 from hfdemo.designs import HELA_FAMILJEN, Design, Place
 from hfdemo.household_process import Process
 from hfdemo.municipality_process import Course, simulate_course
-from hfdemo.programme import Panel
 from hfdemo.truth import whole_window_gains
 
 SIZES = (20, 30, 95, 400)
@@ -70,39 +74,55 @@ def design_of(name: str, effect: float, n: int) -> tuple[Design, Place]:
     return design, place
 
 
-def known_amounts(course: Course) -> pd.DataFrame:
-    """Payments by months since start, participants first; null after a move or death."""
-    panels = (course.panel, course.controls_panel)
-    amounts = np.vstack([around_start(each) for each in panels])
-    departed = np.concatenate([course.departed, np.full(len(course.controls), np.nan)])
-    gone = np.array(PANEL_MONTHS) > np.where(np.isnan(departed), np.inf, departed)[:, None]
-    return pd.DataFrame(np.where(gone, np.nan, amounts), columns=list(PANEL_MONTHS))
+def tables(course: Course) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The cohort and the payments of a study, as ``hf.build_cohort`` and its files give them."""
+    both = pd.concat([course.participants, course.controls], ignore_index=True)
+    start = np.concatenate([course.panel.start, course.controls_panel.start])
+    first = course.panel.first
+    since = start - both["months_on_support"].to_numpy()
+    cohort = both[[*DEFINITIONS.covariates]].assign(
+        household_id=[f"h{number:05d}" for number in range(len(both))],
+        group=np.repeat(
+            ["participant", "control"], [len(course.participants), len(course.controls)]
+        ),
+        record_key=0.5,
+        start_month=_dates(start),
+        support_since=_dates(since),
+        applicant_birth_year=start // 12 - both["applicant_age"].to_numpy(),
+        departed=np.concatenate([course.departed, np.full(len(course.controls), np.nan)]),
+    )
+    received = np.vstack([course.panel.received, course.controls_panel.received])
+    row, column = np.nonzero(received)
+    payments = pd.DataFrame(
+        {
+            "household_id": cohort["household_id"].to_numpy()[row],
+            "month": _dates(first + column),
+            "amount_sek": received[row, column].astype(float),
+        }
+    )
+    return cohort, payments
 
 
-def around_start(panel: Panel) -> np.ndarray:
-    """Payments by months since start; null outside the export."""
-    column = panel.start[:, None] + np.array(PANEL_MONTHS) - panel.first
-    width = panel.received.shape[1]
-    known = (column >= 0) & (column < width)
-    rows = np.arange(len(column))[:, None]
-    return np.where(known, panel.received[rows, np.clip(column, 0, width - 1)], np.nan)
+def _dates(running: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex((np.asarray(running) - 1970 * 12).astype("datetime64[M]")).as_unit("s")
 
 
-def covariates(course: Course) -> np.ndarray:
-    """What the study adjusts for, participants first."""
-    both = pd.concat([course.participants, course.controls])[list(DEFINITIONS.covariates)]
-    return covariate_matrix(both.astype(float), DEFINITIONS.covariates).to_numpy()
-
-
-def estimates(course: Course) -> list[tuple[float, ...]]:
+def estimates(course: Course, municipality: Municipality = PLACE) -> list[tuple[float, ...]]:
     """By window: effect where it is whole, estimate, ends of its interval, participants."""
-    amounts, x = known_amounts(course), covariates(course)
-    is_participant = np.arange(len(amounts)) < len(course.participants)
-    units = pd.DataFrame({"is_participant": is_participant, "household_id": amounts.index})
+    cohort, payments = tables(course)
+    study = Study("s", {}, True, date(2021, 12, 31), 2021, (municipality,), DEFINITIONS)
+    units = risk_sets(cohort, payments, municipality, study).set_index("unit_id", drop=False)
+    rows = units[["household_id"]].assign(
+        is_participant=units["group"].eq("participant"),
+        start=month_number(units["start_month"]).to_numpy(dtype="int64"),
+    )
     found = []
     for window in WINDOWS.values():
+        change = change_by_start(units, payments, municipality, window)
+        change = change.mask(units["departed"].to_numpy() < window[1])
         gains = whole_window_gains(course.panel, course.departed, window)
-        contrast, _ = difference_of_changes(window_change(amounts, window), units, x)
+        x = covariates_of(rows, units, DEFINITIONS.covariates, window)
+        contrast = estimate_effect(change, rows, x).contrast
         found.append((gains.mean(), contrast.estimate, *contrast.interval(), len(gains)))
     return found
 
@@ -117,7 +137,8 @@ def studies(name: str, effect: float, n: int, count: int, seed: int) -> Iterator
 
 def run_cell(name: str, effect: float, n: int, count: int, seed: int) -> pd.DataFrame:
     """One row a window: bias, coverage of the study's own effect, how often nought is outside."""
-    drawn = np.array([estimates(course) for course in studies(name, effect, n, count, seed)])
+    place = HELA_FAMILJEN.places[0].municipality if name == REPORTED else PLACE
+    drawn = np.array([estimates(each, place) for each in studies(name, effect, n, count, seed)])
     true, estimate, low, high, whole = np.moveaxis(drawn, 2, 0)
     own = {"selection": name, "effect": effect, "participants": n, "replications": count}
     return pd.DataFrame(

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from _table import markdown_rows, read_options, write_table
 
-from hfcore.metrics.difference_in_differences import difference_of_changes, window_change
+from hfcore.metrics.difference_in_differences import estimate_effect, window_change
 
 MONTHS = np.arange(-24, 25)
 SIZES = (20, 30, 95, 400)
@@ -177,7 +177,7 @@ def run_cell(
         amounts, is_treated, x, true = simulate(rng, n, selection, responders)
         units = pd.DataFrame({"is_participant": is_treated, "household_id": amounts.index})
         change = window_change(amounts, (1, 12))
-        found, _ = difference_of_changes(change, units, x)
+        found = estimate_effect(change, units.assign(start=0), x).contrast
         low, high = found.interval()
         after = amounts.loc[:, 1:12].mean(axis=1)
         last = after - amounts[-1]

@@ -137,7 +137,8 @@ def support_panel(
     Returns
     -------
     One row a household and month (``months`` both included, relative to the start; 0 is the
-    month of the start): household_id, group, month, amount_sek, record_key. A month without a
+    month of the start): household_id, group, record_key, start_month, month, amount_sek, and
+    ``unit_id`` where the cohort has it (a control in several start months). A month without a
     payment is 0 inside the reach of the municipality's payment export and null outside it, or
     where ``payments`` says so (the household lived elsewhere). Households without a start are left
     out.
@@ -146,29 +147,37 @@ def support_panel(
     started = cohort.loc[cohort["start_month"].notna()]
     offsets = np.arange(months[0], months[1] + 1)
     starts = month_number(started["start_month"]).to_numpy(dtype="int64")
-    calendar = (starts[:, None] + offsets[None, :]).ravel()
-    panel = pd.DataFrame(
-        {
-            "household_id": np.repeat(started["household_id"].to_numpy(), len(offsets)),
-            "group": np.repeat(started["group"].to_numpy(), len(offsets)),
-            "month": np.tile(offsets, len(started)),
-            "calendar": calendar,
-            "record_key": np.repeat(started["record_key"].to_numpy(dtype="float64"), len(offsets)),
-        }
-    )
-    paid = _paid_by_month(payments)
-    amounts = paid.reindex(pd.MultiIndex.from_frame(panel[["household_id", "calendar"]]))
-    reach = [_running(municipality.payments_from), _running(municipality.payments_to)]
-    known = panel["calendar"].between(*reach)
-    is_unpaid = ~pd.MultiIndex.from_frame(panel[["household_id", "calendar"]]).isin(paid.index)
-    amount = pd.Series(amounts.to_numpy(dtype="float64"), index=panel.index).mask(is_unpaid, 0.0)
-    columns = ["household_id", "group", "month", "amount_sek", "record_key"]
-    return panel.assign(amount_sek=amount.where(known))[columns]
+    calendar = starts[:, None] + offsets
+    columns = ["household_id", "group", "record_key", "start_month"]
+    columns += ["unit_id"] if "unit_id" in cohort else []
+    panel = started.loc[started.index.repeat(len(offsets)), columns].reset_index(drop=True)
+    amounts = _amounts(started["household_id"], calendar, payments, municipality)
+    return panel.assign(month=np.tile(offsets, len(started)), amount_sek=amounts.ravel())
 
 
-def _paid_by_month(payments: pd.DataFrame) -> pd.Series:
-    numbered = payments.assign(calendar=month_number(payments["month"]).astype("int64"))
-    return numbered.groupby(["household_id", "calendar"])["amount_sek"].sum(min_count=1)
+def _amounts(
+    ids: pd.Series, calendar: np.ndarray, payments: pd.DataFrame, municipality: Municipality
+) -> np.ndarray:
+    """Amounts at running months (households, months): 0 where unpaid, null where unknown."""
+    first, last = _running(municipality.payments_from), _running(municipality.payments_to)
+    known_ids = pd.Index(ids.unique())
+    row = known_ids.get_indexer(payments["household_id"])
+    month = month_number(payments["month"]).to_numpy(dtype="int64") - first
+    amount = payments["amount_sek"].to_numpy(dtype="float64", na_value=np.nan)
+    inside = (row >= 0) & (month >= 0) & (month <= last - first)
+    row, month, amount = row[inside], month[inside], amount[inside]
+    paid = np.zeros((len(known_ids), last - first + 1))
+    stated = np.zeros(paid.shape, dtype="int8")
+    unknown = np.isnan(amount)
+    # A month is unknown where it has rows and none of them a number.
+    np.maximum.at(stated, (row[unknown], month[unknown]), 1)
+    np.maximum.at(stated, (row[~unknown], month[~unknown]), 2)
+    np.add.at(paid, (row[~unknown], month[~unknown]), amount[~unknown])
+    paid[stated == 1] = np.nan
+    place = calendar - first
+    is_known = (place >= 0) & (place <= last - first)
+    found = paid[known_ids.get_indexer(ids)[:, None], np.where(is_known, place, 0)]
+    return np.where(is_known, found, np.nan)
 
 
 def _running(month: date) -> int:

@@ -84,6 +84,8 @@ class Definitions:
         "applicant_age",
         "applicant_is_woman",
     )
+    controls_matched: bool = False
+    largest_imbalance_sd: float = 0.25
     plans: tuple[str, ...] = ()
     plan_order: tuple[str, ...] = ()
     min_households_arm: int = 30

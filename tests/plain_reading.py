@@ -66,6 +66,22 @@ def read_panel(folder):
     return paid.fillna(0).to_numpy(), since, (households["Grupp"] == "Deltagare").to_numpy()
 
 
+def naive_by_start(amounts, since, takes_part):
+    """Mean of months 1-24 of participants minus that of controls, month by start month.
+
+    A control counts beside the participants of each start month in which, or in the month before
+    which, it was paid.
+    """
+    starts = (-since[takes_part, 0]).tolist()
+    own = amounts[takes_part][(since[takes_part] >= 1) & (since[takes_part] <= 24)]
+    controls, sums, cells = amounts[~takes_part], 0.0, 0.0
+    for start in starts:
+        beside = controls[(controls[:, start - 1 : start + 1] > 0).any(axis=1)]
+        after = beside[:, start + 1 : start + 25]
+        sums, cells = sums + after.sum() / len(beside), cells + after.size / len(beside)
+    return own.mean() - sums / cells
+
+
 def read_plans(folder):
     rows = pd.read_excel(
         folder / "planering.xlsx", sheet_name="Planering", header=2, dtype=str, engine="calamine"

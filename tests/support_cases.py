@@ -49,11 +49,12 @@ def cohort_of(groups: list[str], start: str = "2017-03-01", **columns: object) -
 def panel_of(cohort: pd.DataFrame, amounts: np.ndarray, first: int = -24) -> pd.DataFrame:
     """A panel from a matrix households × months, the first column month ``first``."""
     width = amounts.shape[1]
-    repeated = cohort.loc[cohort.index.repeat(width), ["household_id", "group", "record_key"]]
+    columns = ["household_id", "group", "record_key", "start_month"]
+    repeated = cohort.loc[cohort.index.repeat(width), columns]
     return repeated.reset_index(drop=True).assign(
         month=np.tile(np.arange(first, first + width), len(cohort)),
         amount_sek=np.asarray(amounts, dtype=float).ravel(),
-    )[["household_id", "group", "month", "amount_sek", "record_key"]]
+    )
 
 
 def reference_case() -> tuple[pd.DataFrame, pd.DataFrame]:

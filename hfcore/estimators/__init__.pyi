@@ -15,6 +15,7 @@ from .intervals import detectable_difference, effective_n, icc, log_log, mean_t,
 from .matching import match_nearest, paired_difference, propensity_score, sign_flip_interval
 from .meta_analysis import PooledEffect, PooledShares, pool_effects, pool_shares
 from .multistate import Occupation, occupation
+from .outcome_regression import TreatedEffect, clustered_means, effect_on_treated
 from .proportions import (
     agresti_caffo,
     clopper_pearson,
@@ -27,14 +28,12 @@ from .proportions import (
 )
 from .regression import Contrast, adjusted_difference, robust_coefficient, welch
 from .subdistribution import fine_gray, gray_test
-from .unmeasured_confounding import e_value, tipping_gamma
+from .unmeasured_confounding import e_value
 from .weighting import (
     BalancingWeights,
-    doubly_robust_difference,
     effective_sample_size,
     entropy_balanced_difference,
     entropy_weights,
-    probability_weighted_difference,
 )
 
 __all__ = [
@@ -44,6 +43,7 @@ __all__ = [
     "Occupation",
     "PooledEffect",
     "PooledShares",
+    "TreatedEffect",
     "aalen_johansen",
     "adjusted_difference",
     "agresti_caffo",
@@ -51,10 +51,11 @@ __all__ = [
     "at_times",
     "boschloo",
     "clopper_pearson",
+    "clustered_means",
     "count_events",
     "detectable_difference",
-    "doubly_robust_difference",
     "e_value",
+    "effect_on_treated",
     "effective_n",
     "effective_sample_size",
     "entropy_balanced_difference",
@@ -81,13 +82,11 @@ __all__ = [
     "paired_difference",
     "pool_effects",
     "pool_shares",
-    "probability_weighted_difference",
     "propensity_score",
     "pseudo_values",
     "restricted_mean",
     "robust_coefficient",
     "sign_flip_interval",
-    "tipping_gamma",
     "wald",
     "welch",
     "wilson",

@@ -252,25 +252,3 @@ def _cr2(
     crossed = bread @ (reach.T @ reach)
     squares = (size**2).sum() - 2 * (size * own).sum() + np.trace(crossed @ crossed)
     return np.sqrt(variance), (size - own).sum() ** 2 / squares
-
-
-def without_each_row(
-    outcome: ArrayLike, is_treated: ArrayLike, covariates: ArrayLike
-) -> np.ndarray:
-    """The adjusted difference as it would be without each row in turn, without refitting.
-
-    Notes
-    -----
-    tau without row i is tau − c_i e_i / (1 − h_i), c the row's pull on tau, e its residual, h its
-    leverage.
-
-    References
-    ----------
-    Belsley, Kuh & Welsch (1980), equation 2.1.
-    """
-    y, _, design = _check_arrays(outcome, is_treated, covariates)
-    bread = np.linalg.inv(design.T @ design)
-    coefficients = bread @ (design.T @ y)
-    residuals = y - design @ coefficients
-    gap = 1 - np.einsum("ij,jk,ik->i", design, bread, design)
-    return coefficients[1] - design @ bread[:, 1] * residuals / gap

@@ -1,8 +1,8 @@
 """Weights that make controls like participants at the start, and differences by such weights.
 
 Entropy balancing (which for the change of an outcome is the improved doubly robust estimator of
-Sant'Anna & Zhao 2020), inverse probability weights, and these with an outcome model. Arrays in, a
-Contrast out; the estimand of all is the mean effect on the participants.
+Sant'Anna & Zhao 2020). Arrays in, a Contrast out; the estimand is the mean effect on the
+participants.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hfcore.errors import MetricInputError
-from hfcore.estimators.matching import propensity_score
 from hfcore.estimators.regression import Contrast
 
 MAX_IMBALANCE = 1e-6
@@ -190,59 +189,6 @@ def is_usable(weights: BalancingWeights, covariate_count: int) -> bool:
     return weights.is_balanced and enough and size >= MIN_EFFECTIVE_CONTROLS
 
 
-def probability_weighted_difference(
-    outcome: ArrayLike, is_treated: ArrayLike, covariates: ArrayLike
-) -> Contrast:
-    """Participants' mean minus controls weighted by the odds of their propensity score.
-
-    Parameters as for ``entropy_balanced_difference``.
-
-    Notes
-    -----
-    Hájek weights; the error takes in that the score is estimated. Degrees of freedom n − p − 2.
-
-    References
-    ----------
-    Lunceford & Davidian (2004) Stat Med 23:2937; Sant'Anna & Zhao (2020), equation 3.2.
-    """
-    y, treated, x = _arrays(outcome, is_treated, covariates)
-    score, design, score_part = _score_parts(x, treated)
-    w = np.where(treated, 0.0, score / (1 - score))
-    mean1, mean0 = y[treated].mean(), w @ y / w.sum()
-    pull = design.T @ (w * (y - mean0)) / w.sum()
-    influence = treated * (y - mean1) / treated.mean()
-    influence = influence - w * (y - mean0) / w.mean() - score_part @ pull
-    return _from_influence(mean1 - mean0, influence, treated, x.shape[1])
-
-
-def doubly_robust_difference(
-    outcome: ArrayLike, is_treated: ArrayLike, covariates: ArrayLike
-) -> Contrast:
-    """Doubly robust difference: right if the score or the regression on controls is right.
-
-    Parameters as for ``entropy_balanced_difference``.
-
-    Notes
-    -----
-    The traditional estimator, its error from the influence function. Degrees of freedom n − p − 2.
-
-    References
-    ----------
-    Sant'Anna & Zhao (2020) J Econometrics 219:101, equation 3.1.
-    """
-    y, treated, x = _arrays(outcome, is_treated, covariates)
-    score, design, score_part = _score_parts(x, treated)
-    predicted, _, fit_part = _fit_parts(y, x, treated)
-    gap, w = y - predicted, np.where(treated, 0.0, score / (1 - score))
-    mean1, mean0 = gap[treated].mean(), w @ gap / w.sum()
-    on_treated = treated * (gap - mean1) / treated.mean()
-    on_treated = on_treated - fit_part @ design[treated].mean(axis=0)
-    on_control = w * (gap - mean0) / w.mean()
-    on_control = on_control + score_part @ (design.T @ (w * (gap - mean0)) / w.sum())
-    on_control = on_control - fit_part @ (design.T @ w / w.sum())
-    return _from_influence(mean1 - mean0, on_treated - on_control, treated, x.shape[1])
-
-
 def _arrays(outcome: ArrayLike, is_treated: ArrayLike, covariates: ArrayLike) -> tuple:
     y, treated = np.asarray(outcome, dtype=float), np.asarray(is_treated, dtype=bool)
     x = np.asarray(covariates, dtype=float).reshape(len(y), -1)
@@ -259,30 +205,6 @@ def _arrays(outcome: ArrayLike, is_treated: ArrayLike, covariates: ArrayLike) ->
 def _scaled(x: np.ndarray) -> np.ndarray:
     spread = x.std(axis=0)
     return (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-
-
-def _score_parts(x: np.ndarray, treated: np.ndarray) -> tuple:
-    """Score, its design, and each row's influence on the coefficients of the score."""
-    score = propensity_score(x, treated)
-    design = np.column_stack([np.ones(len(x)), _scaled(x)])
-    information = design.T @ (design * (score * (1 - score))[:, None]) / len(x)
-    return score, design, (design * (treated - score)[:, None]) @ np.linalg.pinv(information)
-
-
-def _fit_parts(y: np.ndarray, x: np.ndarray, treated: np.ndarray) -> tuple:
-    """Prediction of the regression on controls, and each row's influence on its coefficients."""
-    design = np.column_stack([np.ones(len(y)), _scaled(x)])
-    control = design * (~treated)[:, None]
-    bread = np.linalg.pinv(control.T @ control)
-    predicted = design @ (bread @ (control.T @ y))
-    return predicted, design, (control * (y - predicted)[:, None]) @ bread * len(y)
-
-
-def _from_influence(
-    estimate: float, influence: np.ndarray, treated: np.ndarray, covariate_count: int
-) -> Contrast:
-    error = influence.std(ddof=1) / np.sqrt(len(influence))
-    return _contrast(estimate, error, len(treated) - covariate_count - 2, treated)
 
 
 def _contrast(estimate: float, error: float, df: float, treated: np.ndarray) -> Contrast:

@@ -24,6 +24,16 @@ from hfcore.i18n.texts import text
 ROW_HEIGHT, NARROW_ROW_HEIGHT = 0.36, 0.74
 
 
+# Variants of rows that say where one more municipality would lie: an interval, no dot.
+ONE_MORE = ("predicted", "another")
+
+
+def name_of_all(variant: str, language: str) -> str:
+    """What a row of all municipalities together is called, by its variant."""
+    known = variant in (*ONE_MORE, "these")
+    return text("forest", variant if known else "pooled", language)
+
+
 def row_axes(ax: Axes | None, rows: int) -> Axes:
     """The axes given, or a figure as high as its rows need."""
     height = NARROW_ROW_HEIGHT if is_narrow() else ROW_HEIGHT
@@ -69,7 +79,7 @@ def draw_interval(ax: Axes, row: pd.Series, place: float, colour: str, marker: s
 
     Where one more municipality would lie is an interval only.
     """
-    if row["variant"] == "predicted":
+    if row["variant"] in ONE_MORE:
         look = {"color": colour, "linewidth": 1.6, "linestyle": (0, (4, 2))}
         ax.hlines(place, row["ci_low"], row["ci_high"], **look)
         return
@@ -109,7 +119,7 @@ def name_rows(ax: Axes, names: Sequence[str]) -> None:
 
 def _figure_words(row: pd.Series, language: str) -> str:
     interval = span(row["ci_low"], row["ci_high"], row["unit"], language)
-    if row["variant"] == "predicted":
+    if row["variant"] in ONE_MORE:
         return interval
     figure = quantity(row["estimate"], row["unit"], language)
     return f"{figure} ({interval})" if interval else figure

@@ -9,9 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from hfcore.figures.dot_plots import (
+    ONE_MORE,
     draw_dots,
     draw_interval,
     mark_zero,
+    name_of_all,
     name_rows,
     row_axes,
     row_words,
@@ -51,7 +53,8 @@ def plot_forest(
     Parameters
     ----------
     rows : rows of one metric, one a municipality in the order drawn; of ``all`` the mean
-        (``pooled``) and where one more municipality would lie (``predicted``). Rows ``steadied``
+        (``pooled``, or ``these`` for the mean over their families) and where one more municipality
+        would lie (``predicted``, ``another``). Rows ``steadied``
         are drawn below their municipality's own.
     names : municipality code → name.
 
@@ -96,9 +99,7 @@ def _title(rows: pd.DataFrame, language: str) -> str:
 def _names(rows: pd.DataFrame, language: str, names: Mapping[str, str]) -> list[str]:
     """What each row is called: its municipality, or what is told of all."""
     return [
-        text("forest", "predicted" if variant == "predicted" else "pooled", language)
-        if code == ALL
-        else names.get(code, code)
+        name_of_all(variant, language) if code == ALL else names.get(code, code)
         for code, variant in zip(rows["municipality"], rows["variant"], strict=True)
     ]
 
@@ -170,7 +171,7 @@ def _draw_many(rows: pd.DataFrame, language: str, ax: Axes | None) -> Axes:
 
 def _draw_band(ax: Axes, row: pd.Series) -> None:
     """The mean as a line with its interval; where one more would lie, as dotted lines."""
-    if row["variant"] == "predicted":
+    if row["variant"] in ONE_MORE:
         for end in ("ci_low", "ci_high"):
             ax.axhline(row[end], color=PALETTE[1], linewidth=1, linestyle=":")
         return

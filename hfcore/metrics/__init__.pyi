@@ -8,10 +8,9 @@ from .closures import (
     closures_per_quarter,
     support_time_at_closure,
 )
-from .comparison_group import balance, build_comparison, comparison_flow
+from .comparison_group import balance, build_comparison, comparison_flow, effect_sample
 from .data_quality import missing_values, payment_months, rows_by_table, rows_read, rules_met
 from .group_tests import gray_tests, group_differences, hazard_ratios
-from .index_months import assign_index_months
 from .maryland_scale import design_grade, design_rules
 from .participant_flow import flow, household_counts, participation_mean, support_duration
 from .planning import (
@@ -27,13 +26,16 @@ from .pooled_support import pooled_support_effect
 from .price_index import known_in_fixed_prices
 from .queue import queue_incidence, queue_wait
 from .resources import caseload, worktime_share
+from .risk_sets import assign_index_months, risk_sets
 from .subgroups import detectable_shares, incidence_by_group
 from .support import (
     detectable_difference,
     pretrend,
     support_difference_naive,
+    support_drift_bound,
     support_effect,
     support_mean,
+    support_total,
 )
 from .support_spells import exit_difference, exit_from_support, gap_headlines, reactivation
 from .time_to_closure import (
@@ -62,6 +64,7 @@ __all__ = [
     "detectable_difference",
     "detectable_plans",
     "detectable_shares",
+    "effect_sample",
     "exit_difference",
     "exit_from_support",
     "fair_exit_difference",
@@ -89,14 +92,17 @@ __all__ = [
     "queue_wait",
     "reactivation",
     "restricted_time",
+    "risk_sets",
     "rows_by_table",
     "rows_read",
     "rules_met",
     "steadied_shares",
     "support_difference_naive",
+    "support_drift_bound",
     "support_duration",
     "support_effect",
     "support_mean",
     "support_time_at_closure",
+    "support_total",
     "worktime_share",
 ]

@@ -14,12 +14,26 @@ from hfcore.errors import MetricInputError
 from hfcore.estimators.matching import match_nearest, propensity_score
 from hfcore.estimators.weighting import effective_sample_size, entropy_weights
 from hfcore.metrics.covariates import covariate_matrix
+from hfcore.metrics.difference_in_differences import (
+    WINDOWS,
+    amounts_by_month,
+    covariates_of,
+    estimate_effect,
+    households_of,
+    spell_months,
+    window_change,
+    window_mean,
+    without_departed,
+)
+from hfcore.metrics.risk_sets import risk_set_weights
 from hfcore.results import build_results, require_columns
 from hfcore.study import Study
 
 METHODS = ("entropy", "propensity", "matching")
 ADDED = ("propensity_score", "weight", "pair", "left_out")
 CALIPER_SD = 0.2
+# Mean payments before the start: no covariates, but a part of how alike the groups were.
+PAYMENTS_BEFORE = {"support_months_12_1": (-12, -1), "support_months_24_13": (-24, -13)}
 
 
 def build_comparison(
@@ -160,43 +174,100 @@ def _match(
     return weight, pair
 
 
+def effect_sample(
+    panel: pd.DataFrame, cohort: pd.DataFrame, study: Study, window: str = "1-12"
+) -> pd.DataFrame:
+    """The households that the effect on support rests on, with the weights that it gives them.
+
+    Parameters
+    ----------
+    panel, cohort, study : as for ``support_effect``.
+    window : 1-12, 13-24 or 1-24.
+
+    Returns
+    -------
+    The cohort's rows, with ``weight`` (participants 1; the rows of controls sum to the
+    participants' number and may be negative; 0 left out), ``risk_set_weight`` (the same before
+    the regression), ``left_out`` (empty, or window_not_whole) and mean payments before the start:
+    ``support_months_12_1`` and ``support_months_24_13``, SEK a month. Months on support are as
+    the regression uses them.
+    """
+    known = without_departed(panel, cohort)
+    amounts, units = amounts_by_month(known), households_of(known)
+    span = WINDOWS[window]
+    change = window_change(amounts, span)
+    x = covariates_of(units, cohort, study.definitions.covariates, span)
+    found = estimate_effect(change, units, x)
+    treated = units["is_participant"].to_numpy()
+    start, is_known = units["start"].to_numpy(), change.notna().to_numpy()[:, None]
+    beside = risk_set_weights(treated, start, is_known)[:, 0]
+    key = "unit_id" if "unit_id" in cohort else "household_id"
+    before = {
+        name: cohort[key].map(window_mean(amounts, months))
+        for name, months in PAYMENTS_BEFORE.items()
+    }
+    added = pd.DataFrame(
+        {"weight": found.weights * max(found.contrast.n_treated, 1), "risk_set_weight": beside},
+        index=units.index,
+    ).reindex(cohort[key])
+    weight, base = (added[name].fillna(0.0).to_numpy() for name in added)
+    return spell_months(cohort, span).assign(
+        weight=weight,
+        risk_set_weight=base,
+        left_out=np.where(weight == 0, "window_not_whole", ""),
+        **before,
+    )
+
+
 def balance(comparison: pd.DataFrame, study: Study) -> pd.DataFrame:
     """How alike the groups were at the start, before and after: one row a covariate and group.
 
     Parameters
     ----------
-    comparison : rows of ``build_comparison``.
+    comparison : rows of ``effect_sample`` (what the effect rests on) or of ``build_comparison``.
 
     Returns
     -------
     Results: metric ``balance`` (standardised mean difference, participants − others),
     ``variance_ratio`` (participants / others, numbers only) with dimension ``covariate``, and
-    ``effective_sample_size``; group ``control`` is all controls as they are, ``comparison`` the
-    weighted ones. ``n`` counts the rows of both groups with weight, ``n_events`` the participants.
+    ``effective_sample_size``; group ``control`` is all controls as they stand beside the
+    participants, ``comparison`` the weighted ones. Mean payments before the start are in the
+    table where the rows have them. ``n`` counts the households of both groups with weight,
+    ``n_events`` the participants.
 
     Notes
     -----
     Standardised by the participants' standard deviation before matching, sqrt(p (1 − p)) for 0/1
     columns (Austin 2011; as MatchIt and cobalt do); null where that is zero.
     """
-    require_columns(comparison, ("group", "start_month", "record_key", *ADDED), "comparison")
-    started = comparison.loc[comparison["start_month"].notna()]
-    matrix = covariate_matrix(started, study.definitions.covariates)
+    needed = ("household_id", "group", "start_month", "record_key", "weight", "left_out")
+    require_columns(comparison, needed, "comparison")
+    rests_on_effect = "risk_set_weight" in comparison
+    kept = comparison["risk_set_weight"].ne(0) if rests_on_effect else True
+    started = comparison.loc[comparison["start_month"].notna() & kept]
+    payments = tuple(each for each in PAYMENTS_BEFORE if each in comparison)
+    matrix = covariate_matrix(started, (*study.definitions.covariates, *payments))
     treated = started["group"].eq("participant").to_numpy()
-    keys = started["record_key"].to_numpy(dtype="float64")
-    samples = {"control": np.ones(len(started)), "comparison": started["weight"].to_numpy()}
+    base = started["risk_set_weight"] if rests_on_effect else pd.Series(1.0, index=started.index)
+    samples = {"control": base.to_numpy(), "comparison": started["weight"].to_numpy()}
     rows = []
     for group, weights in samples.items():
+        inside = started.loc[weights != 0].drop_duplicates("household_id")
+        mine = inside["group"].eq("participant").to_numpy()
+        keys = inside["record_key"].to_numpy(dtype="float64")
         own = {
             "group": group,
-            "n": int((weights > 0).sum()),
-            "n_events": int((treated & (weights > 0)).sum()),
-            "key_n": keys @ (weights > 0),
-            "key_events": keys @ (treated & (weights > 0)),
+            "n": len(inside),
+            "n_events": int(mine.sum()),
+            "key_n": keys.sum(),
+            "key_events": keys[mine].sum(),
             "method": "standardised_by_participants",
         }
         rows += _balance_rows(matrix, treated, weights, own)
-        size = effective_sample_size(weights[~treated])
+        by_household = pd.Series(weights[~treated]).groupby(
+            started["household_id"].to_numpy()[~treated]
+        )
+        size = effective_sample_size(by_household.sum().to_numpy())
         rows.append(
             own
             | {"metric": "effective_sample_size", "estimate": size, "unit": "count"}
@@ -271,8 +342,10 @@ def comparison_flow(comparison: pd.DataFrame) -> pd.DataFrame:
 
     Columns group, left_out (empty: compared), households (each counted once a reason).
     """
-    reasons = ("", "no_start_month", "no_overlap", "not_matched")
-    counts = comparison.groupby(["group", "left_out"])["household_id"].nunique()
+    reasons = ("", "no_start_month", "window_not_whole", "no_overlap", "not_matched")
+    # A household that stands in several rows is left out only where all of them are.
+    rows = comparison.sort_values("left_out").drop_duplicates(["group", "household_id"])
+    counts = rows.groupby(["group", "left_out"])["household_id"].nunique()
     every = pd.MultiIndex.from_product(
         [("participant", "control"), reasons], names=counts.index.names
     )

@@ -7,10 +7,11 @@ import pandas as pd
 
 from hfcore.cohort import assign_cause
 from hfcore.estimators import competing_risks
+from hfcore.estimators.regression import Contrast, adjusted_difference, welch
 from hfcore.estimators.subdistribution import fine_gray, gray_test
 from hfcore.metrics.contributions import entered
 from hfcore.metrics.covariates import covariate_matrix
-from hfcore.metrics.difference_in_differences import contrast_row, difference_of_changes
+from hfcore.metrics.difference_in_differences import contrast_row, informative
 from hfcore.metrics.incidence_rows import coded, counted, difference_rows, incidence_rows
 from hfcore.metrics.subgroups import gated, label_groups, part_of
 from hfcore.results import build_results
@@ -18,6 +19,8 @@ from hfcore.schema import GROUPS
 from hfcore.study import Study
 
 # The dimensions of two groups: the group that is named, and the one it is held against.
+_MIN_ADJUSTED_ARM = 20
+_MIN_ESTIMATE_ARM = 5
 _COMPARED = {"applicant_sex": ("woman", "man"), "start": ("from", "before")}
 
 
@@ -66,16 +69,13 @@ def _plain_differences(pair: list[pd.DataFrame], study: Study) -> pd.DataFrame:
 
 def _adjusted_differences(pair: list[pd.DataFrame], study: Study) -> pd.DataFrame:
     both = pd.concat(pair)
-    units = both[["household_id"]].assign(
-        is_participant=np.repeat([True, False], [len(each) for each in pair])
-    )
+    is_first = np.repeat([True, False], [len(each) for each in pair])
     covariates = covariate_matrix(both, study.definitions.covariates).to_numpy()
     keys = both["record_key"].sum(), pair[0]["record_key"].sum()
     rows = []
     for place, cause in enumerate(study.causes):
         values = np.concatenate([_pseudo_shares(each, place, study) for each in pair])
-        known = pd.Series(values, index=both.index)
-        contrast, _ = difference_of_changes(known, units, covariates)
+        contrast = _adjusted_contrast(values, is_first, covariates)
         rows.append(contrast_row(contrast, keys, study) | {"cause": cause})
     rows = pd.DataFrame(rows).assign(
         variant="adjusted",
@@ -83,6 +83,19 @@ def _adjusted_differences(pair: list[pd.DataFrame], study: Study) -> pd.DataFram
         method="pseudo_values",
     )
     return rows.assign(status=np.where(rows["estimate"].notna(), "ok", "too_few"))
+
+
+def _adjusted_contrast(values: np.ndarray, is_first: np.ndarray, x: np.ndarray) -> Contrast:
+    """Least squares with common slopes from 20 and 5 (p + 2) households, else plain means."""
+    known = ~np.isnan(values)
+    outcome, first = values[known], is_first[known]
+    n1, n0 = int(first.sum()), int((~first).sum())
+    if min(n1, n0) < _MIN_ESTIMATE_ARM:
+        return Contrast(np.nan, np.nan, np.nan, n1, n0)
+    x = x[known][:, informative(np.column_stack([first, x[known]]))[1:]]
+    if n1 >= _MIN_ADJUSTED_ARM and n1 + n0 >= 5 * (x.shape[1] + 2):
+        return adjusted_difference(outcome, first, x)
+    return welch(outcome[first], outcome[~first])
 
 
 def _pseudo_shares(stays: pd.DataFrame, place: int, study: Study) -> np.ndarray:

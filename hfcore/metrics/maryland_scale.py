@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from hfcore.errors import MetricInputError
-from hfcore.estimators.matching import balance_limit
 from hfcore.results import build_results, require_columns, rows_of
 from hfcore.schema import GROUPS
 from hfcore.study import Study
 
 ASSIGNMENTS = ("observed", "natural_experiment", "randomised")
 # From the strongest to the weakest.
+ENTRY_YEAR = "support_months_12_1"
 VERBS = ("led_to", "suggests", "covaries", "unseen")
 
 
@@ -32,9 +32,11 @@ def design_rules(
     Parameters
     ----------
     means : results of ``support_mean``.
-    balance : results of ``comparison.balance``; empty where there is no comparison group.
+    balance : results of ``balance`` of the sample and weights that the effect uses
+        (``effect_sample``), payments before the start among them; empty where there is no
+        comparison group.
     effect : results of ``support_effect``.
-    study : its ``min_households_arm``.
+    study : its ``min_households_arm`` and ``largest_imbalance_sd``.
     assignment : how households came to take part: observed (chosen by need or will),
         natural_experiment (by a date, a border or a list that has nothing to do with need), or
         randomised.
@@ -50,7 +52,10 @@ def design_rules(
     The Maryland scientific methods scale as applied to local policy (Sherman et al. 1998; What
     Works Centre for Local Economic Growth 2016): 1 a before–after or a comparison at one time;
     2 a comparison group with a baseline, not shown to be alike; 3 a difference-in-differences
-    against a group shown to be alike; 4 assignment as good as chance; 5 a lottery.
+    against a group shown to be alike; 4 assignment as good as chance; 5 a lottery. Alike is a
+    standardised difference of at most 0.25 in every characteristic compared and in payments in the
+    second year before the start (What Works Clearinghouse 2022, chapter II.D); what nobody
+    measured is not compared.
     """
     _check(means, balance, effect, assignment)
     window = rows_of(effect, "support_effect", dimension="window", level="1-12")
@@ -60,7 +65,7 @@ def design_rules(
         ("has_comparison", 2, _has_mean(means, "control", after=True)),
         ("has_months_before", 2, all(_has_mean(means, each, after=False) for each in GROUPS)),
         ("has_mirrored_base", 3, bool(window["estimate"].notna().any())),
-        ("is_balanced", 3, _is_balanced(balance)),
+        ("is_balanced", 3, _is_balanced(balance, study)),
         ("has_enough_households", 3, _smaller_arm(window) >= enough),
         ("is_chance_like", 4, assignment != "observed"),
         ("is_lottery", 5, assignment == "randomised"),
@@ -156,10 +161,15 @@ def _smaller_arm(windows: pd.DataFrame) -> int:
     return int(min(row["n_events"], row["n"] - row["n_events"]))
 
 
-def _is_balanced(balance: pd.DataFrame) -> bool:
-    """Every covariate of the weighted group within the line of the love plot."""
+def _is_balanced(balance: pd.DataFrame, study: Study) -> bool:
+    """Everything in the table of balance within the line, in the sample the estimate uses.
+
+    All but payments in the last year before the start: they hold the peak at which families
+    enter, which the mirrored base takes off and no comparison group has.
+    """
     own = balance.loc[balance["metric"].eq("balance") & balance["group"].eq("comparison")]
+    own = own.loc[own["level"].ne(ENTRY_YEAR)]
     if own.empty:
         return False
-    limit = balance_limit(int(own["n_events"].max()))
+    limit = study.definitions.largest_imbalance_sd
     return bool(own["estimate"].abs().le(limit).where(own["estimate"].notna(), True).all())

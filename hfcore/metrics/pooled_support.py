@@ -1,4 +1,4 @@
-"""The effect on support over all municipalities, where each alone is too small to see it."""
+"""The effect on support over municipalities, where each alone is too small to see it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from hfcore.study import Study
 _NEEDED = ("municipality", "metric", "level", "variant", "estimate", "ci_high", "df", "n")
 
 
+MIN_MUNICIPALITIES_ANOTHER = 5
+
+
 def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """The mean effect over municipalities, each with its own true effect.
+    """The effect over municipalities: on these participants, and where one more would lie.
 
     Parameters
     ----------
@@ -25,13 +28,12 @@ def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    Results, per window a row a variant: ``pooled``, the mean; ``predicted``, the same with the
-    interval in which the effect of one more municipality would lie; ``between``, the standard
-    deviation between the true effects of municipalities (all three in SEK per month); and
-    ``i_squared``, how much of the differences between their figures is not chance (a share).
-    ``n`` and ``n_events`` count households and participants of all municipalities in the window.
-    ``df`` counts the residual degrees of freedom among households (what protection asks about);
-    the interval itself has municipalities − 1. Not available with fewer than two municipalities.
+    Results, per window a row a variant, SEK per month: ``these``, the mean effect on the
+    participants of these municipalities; ``another``, the mean of true effects of municipalities
+    with the interval in which that of one more would lie, told from five municipalities;
+    ``between``, the standard deviation between true effects; and ``i_squared``, how much of the
+    differences between figures is not chance (a share). ``n`` and ``n_events`` count households
+    and participants of all municipalities in the window. Not available with fewer than two.
 
     Raises
     ------
@@ -40,8 +42,12 @@ def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Notes
     -----
-    Random effects, restricted maximum likelihood, Hartung–Knapp interval. With two or three
-    municipalities it is wide, and says so.
+    Two questions, two estimators. *These*: sum of n_k tau_k / n over municipalities, n_k their
+    participants, each with its own controls and slopes; variance sum of (n_k/n)² se_k², degrees
+    of freedom by Satterthwaite. *Another*: random effects by restricted maximum likelihood with
+    Hartung and Knapp's interval and its prediction interval (Higgins, Thompson & Spiegelhalter
+    2009, equation 12). With two or three municipalities random effects see nothing that each of
+    them shows.
     """
     require_columns(effects, (*_NEEDED, "n_events", "key_n", "key_events"), "effects")
     windows = effects.loc[effects["metric"].eq("support_effect") & effects["level"].ne("")]
@@ -54,15 +60,19 @@ def pooled_support_effect(effects: pd.DataFrame, study: Study) -> pd.DataFrame:
         for row in _pooled_rows(windows.loc[windows["level"].eq(name)], name, study)
     ]
     return build_results(
-        pd.DataFrame(rows, columns=list(_EMPTY)),
-        metric="support_effect",
+        pd.DataFrame(rows, columns=[*_EMPTY, "method"]),
+        metric="support_effect_pooled",
         group="difference",
         dimension="window",
-        method="random_effects_hartung_knapp",
     )
 
 
-_VARIANTS = ("pooled", "predicted", "between", "i_squared")
+_METHODS = {
+    "these": "participant_weighted_mean",
+    "another": "random_effects_hartung_knapp",
+    "between": "random_effects_hartung_knapp",
+    "i_squared": "random_effects_hartung_knapp",
+}
 _EMPTY = {
     "variant": "",
     "unit": "sek_per_month",
@@ -83,32 +93,40 @@ def _pooled_rows(window: pd.DataFrame, name: str, study: Study) -> list[dict[str
     """The rows of one window, a variant each."""
     known = window.loc[window["ci_high"].notna() & window["df"].notna()]
     sums = known[["n", "n_events", "key_n", "key_events", "df"]].sum().to_dict()
-    figures = _figures(known) if len(known) > 1 else {each: {} for each in _VARIANTS}
+    figures = _figures(known) if len(known) > 1 else {each: {} for each in _METHODS}
     arms = min(sums["n_events"], sums["n"] - sums["n_events"])
     enough = arms >= study.definitions.min_households_arm
-    status = {"status": "ok" if enough else "too_few"} if len(known) > 1 else {}
-    units = {"i_squared": "share"}
-    return [
-        _EMPTY
-        | sums
-        | status
-        | figure
-        | {"level": name, "variant": variant}
-        | ({"unit": units[variant]} if variant in units else {})
-        for variant, figure in figures.items()
-    ]
+    rows = []
+    for variant, figure in figures.items():
+        is_told = enough and (variant != "another" or len(known) >= MIN_MUNICIPALITIES_ANOTHER)
+        status = {"status": "ok" if is_told else "too_few"} if len(known) > 1 else {}
+        unit = {"unit": "share"} if variant == "i_squared" else {}
+        row = _EMPTY | sums | status | unit | figure
+        rows.append(row | {"level": name, "variant": variant, "method": _METHODS[variant]})
+    return rows
 
 
 def _figures(effects: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Estimate and interval of each variant, from effects with intervals."""
-    reach = (effects["ci_high"] - effects["estimate"]).to_numpy(dtype="float64")
-    errors = reach / stdtrit(effects["df"].to_numpy(dtype="float64"), 0.975)
-    found = pool_effects(effects["estimate"].to_numpy(dtype="float64"), errors)
+    estimate, df, n = (
+        effects[each].to_numpy(dtype="float64") for each in ("estimate", "df", "n_events")
+    )
+    reach = effects["ci_high"].to_numpy(dtype="float64") - estimate
+    errors = reach / stdtrit(df, 0.975)
+    share = n / n.sum()
+    parts = (share * errors) ** 2
+    own_df = parts.sum() ** 2 / (parts**2 / df).sum()
+    middle, half = float(share @ estimate), stdtrit(own_df, 0.975) * np.sqrt(parts.sum())
+    found = pool_effects(estimate, errors)
     low, high = found.predicted
-    together = {"estimate": found.estimate, "ci_low": found.ci_low, "ci_high": found.ci_high}
     return {
-        "pooled": together,
-        "predicted": together | {"ci_low": low, "ci_high": high},
+        "these": {
+            "estimate": middle,
+            "ci_low": middle - half,
+            "ci_high": middle + half,
+            "df": own_df,
+        },
+        "another": {"estimate": found.estimate, "ci_low": low, "ci_high": high},
         "between": {"estimate": float(np.sqrt(found.tau_squared))},
         "i_squared": {"estimate": found.i_squared},
     }

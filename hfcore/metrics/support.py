@@ -1,7 +1,9 @@
 """What a household is paid per month: before and after the start, and against the controls.
 
 All frames come from ``support_panel``: one row a household and month −24…24 around its start,
-zeros where nothing was paid, null outside the reach of the payment export.
+zeros where nothing was paid, null outside the reach of the payment export. A control stands in
+every start month in which it was on support (``risk_sets``), weighted so that start months are
+distributed as the participants'; ``n`` counts households, never rows.
 """
 
 from __future__ import annotations
@@ -11,18 +13,20 @@ import pandas as pd
 from scipy.special import nctdtrinc, stdtrit
 
 from hfcore.metrics.difference_in_differences import (
+    EARLIER_DRIFT,
     PLACEBO_WINDOWS,
     WINDOWS,
     amounts_by_month,
-    contrast_row,
     covariates_of,
-    difference_of_changes,
     difference_rows,
+    effect_row,
+    estimate_effect,
+    group_means,
     households_of,
     window_change,
     without_departed,
 )
-from hfcore.results import build_results, require_columns
+from hfcore.results import build_results
 from hfcore.schema import GROUPS
 from hfcore.study import Study
 
@@ -54,12 +58,8 @@ def support_mean(panel: pd.DataFrame, study: Study, variant: str = "default") ->
     households may be known in different months.
     """
     amounts, units = amounts_by_month(panel), households_of(panel)
-    rows = []
-    for group in GROUPS:
-        inside = units["is_participant"].to_numpy() == (group == "participant")
-        values = amounts.reindex(columns=PANEL_MONTHS).to_numpy(dtype="float64")[inside]
-        keys = units["record_key"].to_numpy()[inside]
-        rows.append(_mean_rows(values, keys, study).assign(group=group))
+    values = amounts.reindex(columns=PANEL_MONTHS).to_numpy(dtype="float64")
+    rows = [_mean_rows(values, units, group, study).assign(group=group) for group in GROUPS]
     return build_results(
         pd.concat(rows),
         metric="support_mean",
@@ -69,29 +69,27 @@ def support_mean(panel: pd.DataFrame, study: Study, variant: str = "default") ->
     )
 
 
-def _mean_rows(values: np.ndarray, keys: np.ndarray, study: Study) -> pd.DataFrame:
-    known = ~np.isnan(values)
-    n = known.sum(axis=0)
-    filled = np.where(known, values, 0.0)
-    sizes = np.sort(np.vstack([np.zeros((2, values.shape[1])), np.abs(filled)]), axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = filled.sum(axis=0) / n
-        spread = np.sqrt((np.where(known, values - mean, 0) ** 2).sum(axis=0) / (n - 1))
-        reach = stdtrit(np.where(n > 1, n - 1, np.nan), 0.975) * spread / np.sqrt(n)
-    status = np.select([n == 0, n < study.definitions.min_households_interval], _FEW, "ok")
+def _mean_rows(values: np.ndarray, units: pd.DataFrame, group: str, study: Study) -> pd.DataFrame:
+    found = group_means(values, units, group)
+    # What each household adds to the mean, times their number: what the dominance rule asks about.
+    signed = found["contribution"] * found["n"]
+    sizes = np.sort(np.vstack([np.zeros((2, values.shape[1])), np.abs(signed)]), axis=0)
+    with np.errstate(invalid="ignore"):
+        reach = stdtrit(found["df"], 0.975) * np.sqrt(found["variance"])
+    n, enough = found["n"], study.definitions.min_households_interval
     return pd.DataFrame(
         {
             "month": list(PANEL_MONTHS),
-            "estimate": mean,
-            "ci_low": mean - reach,
-            "ci_high": mean + reach,
+            "estimate": found["mean"],
+            "ci_low": found["mean"] - reach,
+            "ci_high": found["mean"] + reach,
             "n": n,
-            "status": status,
-            "key_n": keys @ known,
+            "status": np.select([n == 0, n < enough], _FEW, "ok"),
+            "key_n": found["key_n"],
             "largest": sizes[-1],
             "second_largest": sizes[-2],
             "sum_absolute": sizes.sum(axis=0),
-            "n_negative": (filled < 0).sum(axis=0),
+            "n_negative": (signed < 0).sum(axis=0),
         }
     )
 
@@ -164,20 +162,25 @@ def support_effect(
     -----
     Estimand: the mean effect on the participants, if selection acts around month 0 and shocks
     fade about as fast as they build. Families enter at a peak of need: a base of month −1 or a
-    plain before–after would count the fall from that peak as an effect. Months after a household
-    moved or died are unknown, not zero. HC2 errors with Bell–McCaffrey degrees of freedom, by
-    household; under 20 participants Welch's interval unadjusted; under 5 nothing. Where only the
-    participants' departures are recorded, controls that left stay in with zeros, which hides
-    savings rather than invents them; the sensitivity variant ``with_moves`` shows the other way.
+    plain before–after would count the fall from that peak as an effect; families that enter right
+    after a sudden shock make the mirror hide savings. Months after a household moved or died are
+    unknown, not zero. A regression on controls predicts the participants
+    (``estimators.effect_on_treated``); under 20 participants the same unadjusted; under 5 nothing.
+    Where only the participants' departures are recorded, controls that left stay in with zeros,
+    which hides savings rather than invents them; the sensitivity variant ``with_moves`` shows the
+    other way.
 
     References
     ----------
-    Chabé-Ferret 2015; Bell & McCaffrey 2002; Imbens & Kolesár 2016.
+    Chabé-Ferret 2015; Heckman, Ichimura & Todd 1997; Wing, Freedman & Hollingsworth 2024.
     """
     known = without_departed(panel, cohort)
     amounts, units = amounts_by_month(known), households_of(known)
-    x = covariates_of(units, cohort, study.definitions.covariates)
-    rows = [_window_row(amounts, units, x, study, name, window) for name, window in WINDOWS.items()]
+    rows = []
+    for name, window in WINDOWS.items():
+        x = covariates_of(units, cohort, study.definitions.covariates, window)
+        row = effect_row(window_change(amounts, window), units, x, study)
+        rows.append(row | {"dimension": "window", "level": name})
     results = pd.concat([pd.DataFrame(rows), _monthly_rows(amounts, units, study)])
     return build_results(
         results.fillna({"dimension": "", "level": ""}),
@@ -186,21 +189,6 @@ def support_effect(
         unit="sek_per_month",
         variant=variant,
     )
-
-
-def _window_row(
-    amounts: pd.DataFrame,
-    units: pd.DataFrame,
-    x: np.ndarray,
-    study: Study,
-    name: str,
-    window: tuple[int, int],
-) -> dict[str, object]:
-    change = window_change(amounts, window)
-    contrast, method = difference_of_changes(change, units, x)
-    keys = units["record_key"].where(change.notna(), 0.0)
-    row = contrast_row(contrast, (keys.sum(), keys[units["is_participant"]].sum()), study)
-    return row | {"dimension": "window", "level": name, "method": method}
 
 
 def _monthly_rows(amounts: pd.DataFrame, units: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -274,20 +262,85 @@ def detectable(standard_error: float, df: float, power: float = POWER) -> float:
     return float(nctdtrinc(df, 1 - power, stdtrit(df, 0.975))) * standard_error
 
 
-def whole_windows(panel: pd.DataFrame, cohort: pd.DataFrame) -> pd.DataFrame:
-    """How many households have every month of a window and of its base: one row a group, window.
+def support_drift_bound(
+    panel: pd.DataFrame, cohort: pd.DataFrame, effect: pd.DataFrame, study: Study
+) -> pd.DataFrame:
+    """How much the answer would bear if the groups drifted apart for reasons of their own.
 
-    Columns group, window, households, excluded. For the notebook's flow; the excluded moved,
-    died, or have months outside the payment export.
+    Parameters
+    ----------
+    panel, cohort, study : as for ``support_effect``.
+    effect : its results.
+
+    Returns
+    -------
+    Results in SEK per month, dimension ``window``, level ``1-12``, by variant: ``default``, the
+    range [low − B, high + B]; ``largest_drift``, B, the larger of the two drifts seen before the
+    start outside the entry peak; ``breakdown``, the drift at which the range would reach nought
+    (0 where it holds nought already). Not available where a drift cannot be estimated.
+
+    Notes
+    -----
+    B = max(|p1|, |p2|), p1 the change from −18…−13 to −12…−7 and p2 from −24…−19 to −18…−13, by
+    the estimator of the effect itself. It does not cover entry right after a sudden shock.
+
+    References
+    ----------
+    Rambachan & Roth (2023) Rev Econ Stud 90:2555, section 2.4.1, with one step of drift.
     """
-    require_columns(cohort, ("household_id",), "cohort")
     known = without_departed(panel, cohort)
     amounts, units = amounts_by_month(known), households_of(known)
-    rows = []
-    for name, window in WINDOWS.items():
-        whole = window_change(amounts, window).notna()
-        for group in GROUPS:
-            inside = units["is_participant"].eq(group == "participant")
-            counts = {"households": int(inside.sum()), "excluded": int((inside & ~whole).sum())}
-            rows.append({"group": group, "window": name} | counts)
-    return pd.DataFrame(rows)
+    x = covariates_of(units, cohort, study.definitions.covariates, (1, 12))
+    spans = [PLACEBO_WINDOWS["-12--7"], EARLIER_DRIFT]
+    drifts = [
+        estimate_effect(window_change(amounts, *span), units, x).contrast.estimate for span in spans
+    ]
+    bound = float(np.max(np.abs(drifts)))
+    own = effect.loc[effect["dimension"].eq("window") & effect["level"].eq("1-12")]
+    own = own.loc[own["variant"].eq("default")].iloc[0]
+    low, high = own["ci_low"], own["ci_high"]
+    figures = {
+        "default": (own["estimate"], low - bound, high + bound),
+        "largest_drift": (bound, np.nan, np.nan),
+        "breakdown": (max(low, -high, 0.0) if pd.notna(low) else np.nan, np.nan, np.nan),
+    }
+    kept = own[["n", "n_events", "key_n", "key_events", "df"]].to_dict()
+    rows = [
+        kept
+        | {"variant": variant, "estimate": each, "ci_low": first, "ci_high": last}
+        | {"status": own["status"] if np.isfinite(each) else "not_available"}
+        for variant, (each, first, last) in figures.items()
+    ]
+    return build_results(
+        pd.DataFrame(rows),
+        metric="support_drift_bound",
+        group="difference",
+        dimension="window",
+        level="1-12",
+        unit="sek_per_month",
+        method="relative_drift",
+    )
+
+
+def support_total(effect: pd.DataFrame) -> pd.DataFrame:
+    """What the difference is in kronor over a window, for all participants whom it was seen on.
+
+    Parameters
+    ----------
+    effect : results of ``support_effect``.
+
+    Returns
+    -------
+    Results in SEK, one row a window: effect × participants × months, the range likewise (the
+    number of participants is known, not estimated). ``n`` and ``n_events`` as in the effect.
+    """
+    rows = effect.loc[effect["dimension"].eq("window")].copy()
+    months = [WINDOWS[level][1] - WINDOWS[level][0] + 1 for level in rows["level"]]
+    factor = rows["n_events"].astype("float64") * months
+    for column in ("estimate", "ci_low", "ci_high"):
+        rows[column] = rows[column] * factor
+    rows["status"] = rows["status"].mask(rows["estimate"].isna(), "not_available")
+    kept = rows.drop(columns=["metric", "unit", "method"])
+    return build_results(
+        kept, metric="support_total", unit="sek", method="effect_times_participants"
+    )

@@ -22,14 +22,12 @@ from hfcore.estimators.matching import (
     propensity_score,
     sign_flip_interval,
 )
-from hfcore.estimators.regression import Contrast, robust_coefficient, welch, without_each_row
-from hfcore.estimators.unmeasured_confounding import e_value_of_difference, tipping_gamma
+from hfcore.estimators.regression import Contrast, adjusted_difference, robust_coefficient
+from hfcore.estimators.unmeasured_confounding import e_value_of_difference
 from hfcore.estimators.weighting import (
     MIN_EFFECTIVE_CONTROLS,
-    doubly_robust_difference,
     entropy_balanced_difference,
     is_usable,
-    probability_weighted_difference,
 )
 from hfcore.metrics.comparison_group import CALIPER_SD
 from hfcore.metrics.difference_in_differences import (
@@ -38,35 +36,38 @@ from hfcore.metrics.difference_in_differences import (
     amounts_by_month,
     contrast_row,
     covariates_of,
-    difference_of_changes,
+    effect_row,
+    estimate_effect,
+    estimate_row,
     households_of,
     informative,
     window_change,
+    window_mean,
     without_departed,
 )
 from hfcore.metrics.price_index import known_in_fixed_prices
+from hfcore.metrics.risk_sets import draw_between_0_and_1, risk_set_weights
 from hfcore.results import build_results
 from hfcore.study import Study
 
+PLACEBO_BY_VARIANT = dict(zip(("placebo_6", "placebo_12"), PLACEBO_WINDOWS.values(), strict=True))
 WINSOR_SEK = 25_000.0
-TRIM_SHARE = 0.025
-ORDERS = 100
 _MIN_ARM = 5
 # Under this many pairs their interval comes from flipping signs, not from a t distribution.
 _FEW_PAIRS = 10
-_ENDS = ("lowest", "highest")
 _NO_CONTRAST = Contrast(np.nan, np.nan, np.nan, 0, 0)
+_LATE_BASE_MONTHS = 3
 
-Estimate = tuple[Contrast, str]
+Found = tuple[Contrast, str]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The households whose window is whole: one number a household in every field.
+    """One row a household whose window is whole, one number a household in every field.
 
+    A control stands once, in one start month drawn among those in which it was at risk.
     ``change`` is window minus base; ``after`` the mean of the window; ``late_base`` the mean of
-    the base's last three months, ``early_base`` of those before them, ``last_month`` its last
-    month; ``baseline`` the mean of the study's baseline months; ``key`` the record key.
+    the base's last three months, ``early_base`` of those before them; ``key`` the record key.
     """
 
     change: np.ndarray
@@ -76,8 +77,6 @@ class Sample:
     after: np.ndarray
     late_base: np.ndarray
     early_base: np.ndarray
-    last_month: np.ndarray
-    baseline: np.ndarray
 
     def subset(self, kept: np.ndarray) -> Sample:
         """The sample with some of its households."""
@@ -97,16 +96,12 @@ class Pairs:
     differences: np.ndarray
     sample: Sample
 
-    @property
-    def is_few(self) -> bool:
-        """Whether there are too few for a t distribution."""
-        return 0 < len(self.differences) < _FEW_PAIRS
-
     def row(self, variant: str, study: Study) -> dict[str, object]:
         """As a row of results: exact interval by flipping signs for few pairs, else by t."""
-        method = "matched_pairs_sign_flip" if self.is_few else "matched_pairs"
+        is_few = 0 < len(self.differences) < _FEW_PAIRS
+        method = "matched_pairs_sign_flip" if is_few else "matched_pairs"
         row = _row(variant, (self.contrast, method), self.sample, study)
-        if not self.is_few:
+        if not is_few:
             return row
         low, high = sign_flip_interval(self.differences)
         return row | {"ci_low": low, "ci_high": high}
@@ -120,50 +115,76 @@ def support_effect_sensitivity(
     Parameters
     ----------
     panel, cohort, study
-        As for ``support_effect``; one row a household and month.
+        As for ``support_effect``; one row a household (or ``unit_id``) and month.
     window : str
         1-12, 13-24 or 1-24, months after the start; its base is the mirror image.
 
     Returns
     -------
     DataFrame
-        Results in SEK per month (e_value and rosenbaum_gamma: ratio), dimension ``window``, by
-        variant: default; the estimators unadjusted, entropy_balanced, probability_weighted,
-        doubly_robust, matched_pairs; balanced_on_payments; the bases base_early (without its last
-        three months) and base_last_month; after_only and before_after (participants alone, against
-        the study's baseline months); with_moves, winsorised, fixed_prices and trimmed;
-        leave_one_out_lowest and _highest; matched_order_lowest and _highest (of 100 random
-        orders); placebo_6 and placebo_12 (as though the start had been that many months earlier);
-        e_value, its ``ci_low`` that of the end nearest to nothing; and rosenbaum_gamma. A variant
-        that the numbers do not allow is ``not_available``.
+        Results in SEK per month (e_value: ratio), dimension ``window``, by variant: default;
+        unadjusted; the bases base_early (without its last three months), base_last_quarter (months
+        −3…−1), base_first_year (−12…−1) and base_last_month; after_only and before_after
+        (participants alone, against the study's baseline months); with_moves (months after a move
+        or death count as nought), winsorised and fixed_prices; leave_one_out_lowest and _highest;
+        placebo_6 and placebo_12 (as though the start had been that many months earlier). With one
+        drawn start month a control: one_month (least squares with common slopes),
+        entropy_balanced, balanced_on_payments and matched_pairs. e_value, its ``ci_low`` that of
+        the end nearest to nothing. A variant that the numbers do not allow is ``not_available``.
 
     Raises
     ------
     MetricInputError
-        If the window is not declared, a frame lacks a column, or a household stands in several
-        rows a month.
+        If the window is not declared, or a frame lacks a column.
 
     Notes
     -----
     ``balanced_on_payments``, ``base_last_month`` and ``before_after`` are known to be biased by
-    regression to the mean; they are shown because readers know them.
+    regression to the mean; they are shown because readers know them. In simulation the truth lay
+    between ``base_last_quarter`` and the mirrored base of the default, or near.
     """
     if window not in WINDOWS:
         raise MetricInputError(f"There is no window {window}; there are: {', '.join(WINDOWS)}.")
+    span = WINDOWS[window]
     known = without_departed(panel, cohort)
-    sample = build_sample(known, cohort, study, WINDOWS[window])
-    pairs, orders = match(sample), _order_range(sample, study.definitions.seed)
-    rows = [_row(name, rule(sample), sample, study) for name, rule in ESTIMATORS.items()]
-    rows.append(pairs.row("matched_pairs", study))
-    rows += _by_default(_other_amounts(panel, known, cohort, study, WINDOWS[window]), study)
-    rows += _left_out(sample, study)
-    rows += [
-        each.row(f"matched_order_{end}", study) for end, each in zip(_ENDS, orders, strict=True)
+    amounts, units = amounts_by_month(known), households_of(known)
+    x = covariates_of(units, cohort, study.definitions.covariates, span)
+    change = window_change(amounts, span)
+    first, last = -span[1], -span[0]
+    after = window_mean(amounts, span)
+    nothing = x[:, :0]
+    by_change = {
+        "default": (change, x),
+        "unadjusted": (change, nothing),
+        "base_early": (after - window_mean(amounts, (first, last - _LATE_BASE_MONTHS)), nothing),
+        "base_last_quarter": (window_change(amounts, span, (-_LATE_BASE_MONTHS, -1)), x),
+        "base_first_year": (window_change(amounts, span, (-12, -1)), x),
+        "base_last_month": (after - window_mean(amounts, (last, last)), nothing),
+        "after_only": (after, nothing),
+    }
+    if first == -12:
+        del by_change["base_first_year"]  # the mirror itself
+    rows = [
+        effect_row(_where_known(each, change), units, own, study) | {"variant": variant}
+        for variant, (each, own) in by_change.items()
     ]
-    rows += _by_default(_pretended_starts(known, cohort, study), study)
-    rows += _unmeasured(sample, pairs, study)
+    rows.append(_before_after(amounts, change, units, study, span))
+    rows += _other_amounts(panel, known, cohort, study, span)
+    rows += _without_one_household(change, units, x, study)
+    rows += [
+        effect_row(window_change(amounts, *spans), units, x, study) | {"variant": variant}
+        for variant, spans in zip(
+            ("placebo_6", "placebo_12"), PLACEBO_WINDOWS.values(), strict=True
+        )
+    ]
+    sample = build_sample(panel, cohort, study, span)
+    rows += [_row(name, rule(sample), sample, study) for name, rule in ONE_MONTH.items()]
+    rows.append(match(sample).row("matched_pairs", study))
+    rows.append(_e_value(estimate_effect(change, units, x).contrast, sample, rows[0]))
+    results = pd.DataFrame(rows).fillna({"unit": "sek_per_month"})
+    lost = results["estimate"].isna()
     return build_results(
-        pd.DataFrame(rows).fillna({"unit": "sek_per_month"}),
+        results.assign(status=results["status"].mask(lost, "not_available")),
         metric="support_effect_sensitivity",
         group="difference",
         dimension="window",
@@ -171,94 +192,134 @@ def support_effect_sensitivity(
     )
 
 
-def build_sample(
-    panel: pd.DataFrame,
-    cohort: pd.DataFrame,
-    study: Study,
-    window: tuple[int, int],
-    base: tuple[int, int] | None = None,
-) -> Sample:
-    """The households of a panel with every month of a window and of its base.
+def _where_known(values: pd.Series, change: pd.Series) -> pd.Series:
+    """Values of the households whose window and mirrored base are whole, so that n is the same."""
+    return values.where(change.notna())
 
-    Raises MetricInputError where a household stands in several rows: the alternatives count each
-    household once, with one month 0 (``assign_index_months``).
+
+def _before_after(
+    amounts: pd.DataFrame, change: pd.Series, units: pd.DataFrame, study: Study, span: tuple
+) -> dict[str, object]:
+    """Participants after minus their own baseline months: what a plain before–after says."""
+    before = window_mean(amounts, (-study.definitions.baseline_months, -1))
+    gain = _where_known(window_mean(amounts, span) - before, change)
+    own = gain.notna().to_numpy() & units["is_participant"].to_numpy()
+    values, n = gain.to_numpy()[own], int(own.sum())
+    found = _NO_CONTRAST
+    if n >= _MIN_ARM:
+        found = Contrast(*robust_coefficient(values, np.ones((n, 1)), 0), n, 0)
+    keys = units["record_key"].to_numpy(dtype="float64")[own].sum()
+    few = n < study.definitions.min_households_arm
+    told = {"variant": "before_after", "method": "before_after"}
+    return contrast_row(found, (keys, keys), study) | told | {"status": "too_few" if few else "ok"}
+
+
+def _other_amounts(
+    panel: pd.DataFrame, known: pd.DataFrame, cohort: pd.DataFrame, study: Study, span: tuple
+) -> list[dict[str, object]]:
+    """The default estimate with amounts counted in other ways."""
+    panels = {
+        "with_moves": panel,
+        "winsorised": known.assign(amount_sek=known["amount_sek"].clip(upper=WINSOR_SEK)),
+        "fixed_prices": known_in_fixed_prices(known, cohort, study.price_year),
+    }
+    rows = []
+    for variant, each in panels.items():
+        units = households_of(each)
+        x = covariates_of(units, cohort, study.definitions.covariates, span)
+        row = effect_row(window_change(amounts_by_month(each), span), units, x, study)
+        rows.append(row | {"variant": variant})
+    return rows
+
+
+def _without_one_household(
+    change: pd.Series, units: pd.DataFrame, x: np.ndarray, study: Study
+) -> list[dict[str, object]]:
+    """Without the household whose absence makes the estimate lowest, and highest."""
+    whole = estimate_effect(change, units, x, leave_one_out=True)
+    inside = units.loc[whole.weights != 0]
+    order = [
+        *inside.loc[inside["is_participant"], "household_id"],
+        *sorted(set(inside.loc[~inside["is_participant"], "household_id"])),
+    ]
+    moved = whole.without_one
+    rows = []
+    for end, place in (("lowest", np.nanargmin), ("highest", np.nanargmax)):
+        found = replace(whole, contrast=_NO_CONTRAST)
+        if min(whole.contrast.n_treated, whole.contrast.n_control) > _MIN_ARM:
+            left = units["household_id"].eq(order[int(place(moved))])
+            found = estimate_effect(change.mask(left), units, x)
+        row = estimate_row(found, units, study)
+        rows.append(row | {"variant": f"leave_one_out_{end}"})
+    return rows
+
+
+def build_sample(
+    panel: pd.DataFrame, cohort: pd.DataFrame, study: Study, window: tuple[int, int]
+) -> Sample:
+    """The households with every month of a window and of its base, a control in one start month.
+
+    The month is drawn among those in which the control was at risk, in proportion to how many
+    participants started then (and by id and seed alone, never by the other rows).
     """
-    amounts, units = amounts_by_month(panel), households_of(panel)
-    if units["household_id"].duplicated().any():
-        raise MetricInputError(
-            "A household stands in several rows: give each control one month 0 "
-            "(assign_index_months) before asking for other choices."
-        )
-    change = window_change(amounts, window, base)
+    known = without_departed(panel, cohort)
+    amounts, units = amounts_by_month(known), households_of(known)
+    change = window_change(amounts, window)
     whole = change.notna().to_numpy()
-    first, last = base or (-window[1], -window[0])
+    weight = risk_set_weights(
+        units["is_participant"].to_numpy(), units["start"].to_numpy(), whole[:, None]
+    )[:, 0]
+    kept = _one_row_a_household(units, weight, study.definitions.seed)
+    first, last = -window[1], -window[0]
     spans = {
         "after": window,
-        "late_base": (max(first, last - 2), last),
-        "early_base": (first, last - 3),
-        "last_month": (last, last),
-        "baseline": (-study.definitions.baseline_months, -1),
+        "late_base": (max(first, last - _LATE_BASE_MONTHS + 1), last),
+        "early_base": (first, last - _LATE_BASE_MONTHS),
     }
     means = {
-        name: amounts.reindex(columns=range(low, high + 1)).mean(axis=1).to_numpy()[whole]
+        name: amounts.reindex(columns=range(low, high + 1)).mean(axis=1).to_numpy()[kept]
         for name, (low, high) in spans.items()
     }
     return Sample(
-        change=change.to_numpy()[whole],
-        is_treated=units["is_participant"].to_numpy()[whole],
-        covariates=covariates_of(units, cohort, study.definitions.covariates)[whole],
-        key=units["record_key"].to_numpy(dtype="float64")[whole],
+        change=change.to_numpy()[kept],
+        is_treated=units["is_participant"].to_numpy()[kept],
+        covariates=covariates_of(units, cohort, study.definitions.covariates, window)[kept],
+        key=units["record_key"].to_numpy(dtype="float64")[kept],
         **means,
     )
 
 
-def _row(variant: str, found: Estimate, sample: Sample, study: Study) -> dict[str, object]:
+def _one_row_a_household(units: pd.DataFrame, weight: np.ndarray, seed: int) -> np.ndarray:
+    """Places of the rows kept: each household's row drawn in proportion to its weight."""
+    rows = pd.DataFrame({"id": units["household_id"].to_numpy(), "weight": weight})
+    rows = rows.loc[rows["weight"] > 0]
+    by_id = rows.groupby("id", sort=False)["weight"]
+    luck = draw_between_0_and_1(rows["id"], seed) * by_id.transform("sum").to_numpy()
+    reached = by_id.cumsum().to_numpy() > luck
+    return np.sort(rows.loc[reached].drop_duplicates("id").index.to_numpy())
+
+
+def _row(variant: str, found: Found, sample: Sample, study: Study) -> dict[str, object]:
     contrast, method = found
     keys = sample.key.sum(), sample.key[sample.is_treated].sum()
-    row = contrast_row(contrast, keys, study) | {"variant": variant, "method": method}
-    if not np.isfinite(contrast.estimate):
-        return row | {"status": "not_available"}
-    if method == "before_after":
-        few = contrast.n_treated < study.definitions.min_households_arm
-        return row | {"key_n": keys[1], "status": "too_few" if few else "ok"}
-    return row
+    return contrast_row(contrast, keys, study) | {"variant": variant, "method": method}
 
 
-def default(sample: Sample) -> Estimate:
-    """The estimate of ``support_effect`` on this sample."""
-    n = len(sample.change)
-    units = pd.DataFrame({"is_participant": sample.is_treated, "household_id": np.arange(n)})
-    return difference_of_changes(pd.Series(sample.change), units, sample.covariates)
+def _common_slopes(sample: Sample) -> Found:
+    """Least squares on both groups with common slopes, HC2 and Bell–McCaffrey."""
+    if not sample.has_arms:
+        return _NO_CONTRAST, "common_slopes"
+    x = sample.covariates[:, informative(sample.covariates)]
+    try:
+        return adjusted_difference(sample.change, sample.is_treated, x), "common_slopes"
+    except MetricInputError:
+        return _NO_CONTRAST, "common_slopes"
 
 
-def _of_means(field: str, method: str, minus: str = "") -> Callable[[Sample], Estimate]:
-    """Welch's difference of one field, or of one field minus another."""
+def _balanced(field: str, method: str, payments: bool = False) -> Callable[[Sample], Found]:
+    """The difference after entropy balancing; null where it cannot be trusted."""
 
-    def estimate(sample: Sample) -> Estimate:
-        if not sample.has_arms:
-            return _NO_CONTRAST, method
-        outcome = getattr(sample, field) - (getattr(sample, minus) if minus else 0)
-        return welch(outcome[sample.is_treated], outcome[~sample.is_treated]), method
-
-    return estimate
-
-
-def _before_after(sample: Sample) -> Estimate:
-    """Participants after minus their own baseline months: what a plain before–after says."""
-    own = (sample.after - sample.baseline)[sample.is_treated]
-    own = own[~np.isnan(own)]
-    if len(own) < _MIN_ARM:
-        return _NO_CONTRAST, "before_after"
-    fitted = robust_coefficient(own, np.ones((len(own), 1)), 0)
-    return Contrast(*fitted, len(own), 0), "before_after"
-
-
-def _weighted(
-    estimator: Callable, method: str, field: str = "change", payments: bool = False
-) -> Callable[[Sample], Estimate]:
-    """A weighting estimator; null where it cannot be trusted."""
-
-    def estimate(sample: Sample) -> Estimate:
+    def estimate(sample: Sample) -> Found:
         x, treated = sample.covariates, sample.is_treated
         if payments:
             x = np.column_stack([x, sample.late_base, sample.early_base])
@@ -266,54 +327,32 @@ def _weighted(
         if treated.sum() < _MIN_ARM or not enough_controls:
             return _NO_CONTRAST, method
         try:
-            found = estimator(getattr(sample, field), treated, x)
+            found, weights = entropy_balanced_difference(getattr(sample, field), treated, x)
         except MetricInputError:
             return _NO_CONTRAST, method
-        if isinstance(found, tuple):
-            found = found[0] if is_usable(found[1], x.shape[1]) else _NO_CONTRAST
-        return found, method
+        return (found if is_usable(weights, x.shape[1]) else _NO_CONTRAST), method
 
     return estimate
 
 
-ESTIMATORS: dict[str, Callable[[Sample], Estimate]] = {
-    "default": default,
-    "unadjusted": _of_means("change", "symmetric_did_unadjusted"),
-    "entropy_balanced": _weighted(entropy_balanced_difference, "entropy_balanced_did"),
-    "probability_weighted": _weighted(probability_weighted_difference, "probability_weighted_did"),
-    "doubly_robust": _weighted(doubly_robust_difference, "doubly_robust_did"),
-    "balanced_on_payments": _weighted(
-        entropy_balanced_difference, "entropy_balanced_payments", field="after", payments=True
-    ),
-    "base_early": _of_means("after", "did_unadjusted", minus="early_base"),
-    "base_last_month": _of_means("after", "did_unadjusted", minus="last_month"),
-    "after_only": _of_means("after", "welch"),
-    "before_after": _before_after,
+ONE_MONTH: dict[str, Callable[[Sample], Found]] = {
+    "one_month": _common_slopes,
+    "entropy_balanced": _balanced("change", "entropy_balanced_did"),
+    "balanced_on_payments": _balanced("after", "entropy_balanced_payments", payments=True),
 }
 
 
 def match(sample: Sample) -> Pairs:
     """Greedy pairs on the log odds of the propensity score, caliper 0.2 standard deviations."""
-    return _matched_by(sample, _log_odds(sample))
-
-
-def _log_odds(sample: Sample) -> np.ndarray | None:
-    """Of the propensity score; nothing where there is none."""
-    if not sample.has_arms:
-        return None
-    try:
-        return logit(propensity_score(sample.covariates, sample.is_treated))
-    except MetricInputError:
-        return None
-
-
-def _matched_by(sample: Sample, odds: np.ndarray | None, order: np.ndarray | None = None) -> Pairs:
     nobody = Pairs(_NO_CONTRAST, np.empty(0), sample)
-    if odds is None:
+    if not sample.has_arms:
+        return nobody
+    try:
+        odds = logit(propensity_score(sample.covariates, sample.is_treated))
+    except MetricInputError:
         return nobody
     mine, others = np.flatnonzero(sample.is_treated), np.flatnonzero(~sample.is_treated)
-    caliper = CALIPER_SD * odds.std(ddof=1)
-    pairs = match_nearest(odds[mine], odds[others], caliper=caliper, order=order)
+    pairs = match_nearest(odds[mine], odds[others], caliper=CALIPER_SD * odds.std(ddof=1))
     if len(pairs) < _MIN_ARM:
         return nobody
     outcomes = sample.change[mine], sample.change[others]
@@ -321,80 +360,15 @@ def _matched_by(sample: Sample, odds: np.ndarray | None, order: np.ndarray | Non
     return Pairs(paired_difference(*outcomes, pairs), pair_differences(*outcomes, pairs), used)
 
 
-def _order_range(sample: Sample, seed: int) -> tuple[Pairs, Pairs]:
-    """The pairs with the lowest and highest estimate over random orders of matching."""
-    odds = _log_odds(sample)
-    rng, size = np.random.default_rng(seed), int(sample.is_treated.sum())
-    found = [_matched_by(sample, odds, rng.permutation(size)) for _ in range(ORDERS)]
-    known = [each for each in found if np.isfinite(each.contrast.estimate)] or found
-    ordered = sorted(known, key=lambda each: each.contrast.estimate)
-    return ordered[0], ordered[-1]
-
-
-def _by_default(samples: dict[str, Sample], study: Study) -> list[dict[str, object]]:
-    """The default estimate of each sample, a row each."""
-    return [_row(name, default(each), each, study) for name, each in samples.items()]
-
-
-def _other_amounts(
-    panel: pd.DataFrame,
-    known: pd.DataFrame,
-    cohort: pd.DataFrame,
-    study: Study,
-    window: tuple[int, int],
-) -> dict[str, Sample]:
-    panels = {
-        "with_moves": panel,
-        "winsorised": known.assign(amount_sek=known["amount_sek"].clip(upper=WINSOR_SEK)),
-        "fixed_prices": known_in_fixed_prices(known, cohort, study.price_year),
-        "trimmed": known,
-    }
-    samples = {name: build_sample(each, cohort, study, window) for name, each in panels.items()}
-    return samples | {"trimmed": _trimmed(samples["trimmed"])}
-
-
-def _trimmed(sample: Sample) -> Sample:
-    """Without the 2.5 % of changes at either end."""
-    if not len(sample.change):
-        return sample
-    low, high = np.quantile(sample.change, [TRIM_SHARE, 1 - TRIM_SHARE])
-    return sample.subset((sample.change >= low) & (sample.change <= high))
-
-
-def _pretended_starts(known: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> dict[str, Sample]:
-    spans = zip(("placebo_6", "placebo_12"), PLACEBO_WINDOWS.values(), strict=True)
-    return {name: build_sample(known, cohort, study, *each) for name, each in spans}
-
-
-def _left_out(sample: Sample, study: Study) -> list[dict[str, object]]:
-    """Without the household whose absence makes the estimate lowest, and highest."""
-    names = [f"leave_one_out_{end}" for end in _ENDS]
-    found, method = default(sample)
-    if not np.isfinite(found.estimate) or min(found.n_treated, found.n_control) <= _MIN_ARM:
-        return [_row(name, (_NO_CONTRAST, "leave_one_out"), sample, study) for name in names]
-    x = sample.covariates[:, informative(sample.covariates, sample.is_treated)]
-    x = x if method.endswith("_adjusted") else x[:, :0]
-    moved = without_each_row(sample.change, sample.is_treated, x)
-    samples = [
-        sample.subset(np.arange(len(moved)) != place) for place in (moved.argmin(), moved.argmax())
-    ]
-    return _by_default(dict(zip(names, samples, strict=True)), study)
-
-
-def _unmeasured(sample: Sample, pairs: Pairs, study: Study) -> list[dict[str, object]]:
-    """How strong something unmeasured would have to be: E-value and Rosenbaum's gamma."""
-    contrast, method = default(sample)
+def _e_value(
+    contrast: Contrast, sample: Sample, of_default: dict[str, object]
+) -> dict[str, object]:
+    """How strong something unmeasured would have to be to explain the default estimate away."""
     values, spread = (np.nan, np.nan), _spread_within(sample)
     if np.isfinite(contrast.standard_error) and spread > 0:
         values = e_value_of_difference(contrast.estimate, contrast.standard_error, spread)
-    ends = {"ci_low": np.nan, "ci_high": np.nan, "unit": "ratio"}
-    strength = {"estimate": values[0], "ci_low": values[1], "method": "e_value"}
-    gamma = {"estimate": tipping_gamma(pairs.differences)}
-    matched = pairs.contrast, "signed_rank_bounds"
-    return [
-        _row("e_value", (contrast, method), sample, study) | ends | strength,
-        _row("rosenbaum_gamma", matched, pairs.sample, study) | ends | gamma,
-    ]
+    ends = {"ci_low": values[1], "ci_high": np.nan, "unit": "ratio", "method": "e_value"}
+    return of_default | {"variant": "e_value", "estimate": values[0]} | ends
 
 
 def _spread_within(sample: Sample) -> float:

@@ -26,8 +26,8 @@ class Place:
     """One municipality of a design: how many take part, and what a report prints about them.
 
     ``draw`` tells apart draws of the same process under one seed. Those of the bundled
-    municipalities were picked among many: in Kristianstad and Gävle the estimate lies near the
-    truth, in the two small ones its interval includes zero. That they agree is therefore no
+    municipalities were picked among many: in Kristianstad the estimate lies near the truth, in
+    the two small ones its interval includes zero. That they agree is therefore no
     evidence for the estimator; a study under another name or seed is not picked.
     """
 
@@ -118,7 +118,7 @@ HELA_FAMILJEN = Design(
             "2017-01",
             "2021-12",
             30,
-            draw=24,
+            draw=22,
             care_centres=("Capio",),
             thousands=NARROW_SPACE,
             margins=Margins(

@@ -47,6 +47,9 @@ class Process:
     noise_sd_sek: float = 900.0
     lump_share: float = 0.05
     lump_sek: float = 1_500.0
+    calendar_shock_month: str = "2020-03"
+    calendar_shock_sek: float = 1_200.0
+    calendar_shock_correlation: float = 0.85
     smallest_payment_sek: float = 1_500.0
     largest_payment_sek: float = 25_000.0
     share_recent_spells: float = 0.45
@@ -209,11 +212,25 @@ def payments_on_support(
     need += rng.normal(0, process.noise_sd_sek, need.shape)
     lump = process.lump_sek * (1 + rng.pareto(2.5, need.shape))
     need += np.where(rng.random(need.shape) < process.lump_share, lump, 0)
+    need += calendar_shock(first, last, process)
     paid = np.where(
         need < process.smallest_payment_sek, 0, np.minimum(need, process.largest_payment_sek)
     )
     began = -households["months_on_support"].to_numpy()[:, None]
     return np.rint(np.where(since < began, 0, paid))
+
+
+def calendar_shock(first: int, last: int, process: Process) -> np.ndarray:
+    """What a month adds to everybody's need, SEK: a sudden rise that fades.
+
+    >>> calendar_shock(24241, 24243, Process()).round().tolist()
+    [0.0, 1200.0, 1020.0]
+    """
+    since = np.arange(first, last + 1) - int(
+        month_of(np.array([process.calendar_shock_month], "M8"))[0]
+    )
+    faded = process.calendar_shock_correlation ** np.maximum(since, 0)
+    return np.where(since < 0, 0.0, process.calendar_shock_sek * faded)
 
 
 def months_since(households: pd.DataFrame, first: int, last: int) -> np.ndarray:

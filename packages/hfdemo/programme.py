@@ -179,6 +179,17 @@ def _responders(rank: np.ndarray, gains: np.ndarray, effect: float) -> np.ndarra
 
 
 def naive_difference(participants: Panel, controls: Panel) -> float:
-    """Participants − controls as they are: mean over observed household-months 1-24, SEK."""
-    means = [panel.received[panel.within(1, HORIZON)].mean() for panel in (participants, controls)]
-    return float(means[0] - means[1])
+    """Participants − controls as they are: mean over observed household-months 1-24, SEK.
+
+    Controls stand in every start month in which they were on support (paid in it or the month
+    before), so that start months are distributed as the participants'.
+    """
+    own = participants.received[participants.within(1, HORIZON)].mean()
+    starts, counts = np.unique(participants.start - controls.first, return_counts=True)
+    total, months = 0.0, 0.0
+    for start, count in zip(starts, counts, strict=True):
+        at_risk = (controls.received[:, max(start - 1, 0) : start + 1] > 0).any(axis=1)
+        paid = controls.received[at_risk, start + 1 : start + HORIZON + 1]
+        weight = count / max(at_risk.sum(), 1)
+        total, months = total + weight * paid.sum(), months + weight * paid.size
+    return float(own - total / months)

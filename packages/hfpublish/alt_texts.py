@@ -7,6 +7,7 @@ from itertools import chain
 
 import pandas as pd
 
+from hfcore.figures.dot_plots import name_of_all
 from hfcore.i18n.formats import label, number, quantity, row_label
 from hfcore.i18n.texts import text
 from hfcore.results import main_rows
@@ -127,8 +128,8 @@ def _place(row: pd.Series, own: pd.DataFrame, language: str, names: Mapping[str,
     """A municipality's figure by its name, with its variant and month where these differ."""
     are_curves = own["month"].nunique() > 1
     if row["municipality"] == "all":
-        key = "predicted" if row["variant"] == "predicted" else "pooled"
-        words = [text("variants" if are_curves else "forest", key, language)]
+        name = row["variant"]
+        words = [text("variants", name, language) if are_curves else name_of_all(name, language)]
     else:
         words = [names.get(row["municipality"], row["municipality"])]
         words += [label("forest", row["variant"], language)] * (own["variant"].nunique() > 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from hfcore.figures.dot_plots import ONE_MORE, name_of_all
 from hfcore.i18n.formats import joined, label, number, signed_money
 from hfcore.i18n.texts import text
 from hfcore.results import is_shown, one_row
@@ -27,15 +28,13 @@ def named(rows: pd.DataFrame, study: Study, language: str) -> pd.DataFrame:
     names = {each.code: each.name for each in study.municipalities}
     is_all = rows["municipality"].eq(ALL)
     told = [
-        text("forest", "predicted" if variant == "predicted" else "pooled", language)
-        if code == ALL
-        else names.get(code, code)
+        name_of_all(variant, language) if code == ALL else names.get(code, code)
         for code, variant in zip(rows["municipality"], rows["variant"], strict=True)
     ]
     is_twofold = rows.loc[~is_all, "variant"].nunique() > 1
     own = rows["variant"].mask(is_all, "steadied").replace("default", "own")
     # One more municipality has no households yet.
-    is_new = rows["variant"].eq("predicted")
+    is_new = rows["variant"].isin(ONE_MORE)
     counts = {name: rows[name].mask(is_new) for name in ("n", "n_events")}
     return rows.assign(municipality=told, variant=own if is_twofold else "default", **counts)
 
@@ -84,7 +83,7 @@ def pooled_effect_sentence(protected: pd.DataFrame, study: Study, language: str)
 
     ``protected`` are the rows of the whole study.
     """
-    row = _of_all(protected, "pooled")
+    row = _of_all(protected, "these")
     words = {"intervention": intervention(study, language), "window": _window(language)}
     if not is_shown(row) or pd.isna(row["ci_low"]):
         return sentence("together", "alone", language, **words)
@@ -104,23 +103,25 @@ def _window(language: str) -> str:
 
 def _of_all(protected: pd.DataFrame, variant: str, **where: object) -> pd.Series | None:
     where = {"dimension": "window", "level": FIRST_WINDOW} | where
-    return one_row(protected, "support_effect", variant=variant, municipality=ALL, **where)
+    return one_row(protected, "support_effect_pooled", variant=variant, municipality=ALL, **where)
 
 
 def spread_sentence(protected: pd.DataFrame, language: str) -> str:
     """How far the municipalities differ beyond chance; empty where they are not pooled."""
     between, part = _of_all(protected, "between"), _of_all(protected, "i_squared")
-    predicted = _of_all(protected, "predicted")
-    if not all(is_shown(each) for each in (between, part, predicted)):
+    if not all(is_shown(each) for each in (between, part)):
         return ""
-    words = {end: signed_money(predicted[f"ci_{end}"], language) for end in ("low", "high")}
-    words |= {"between": number(between["estimate"], language)}
+    words = {"between": number(between["estimate"], language)}
     words |= {"part": number(part["estimate"] * 100, language)}
     key = "spread" if part["estimate"] > 0 and between["estimate"] > 0 else "alike"
     found = [sentence("together", key, language, **words)]
     if _places(protected) < FEW_PLACES:
         found.append(sentence("together", "few", language, count=_places(protected)))
-    return " ".join([*found, sentence("together", "predicted", language, **words)])
+    another = _of_all(protected, "another")
+    if is_shown(another) and another["status"] == "ok":
+        ends = {end: signed_money(another[f"ci_{end}"], language) for end in ("low", "high")}
+        found.append(sentence("together", "predicted", language, **ends))
+    return " ".join(found)
 
 
 def _places(protected: pd.DataFrame) -> int:

@@ -84,8 +84,8 @@ def pooled_sentence(protected: pd.DataFrame, language: str, window: str = FIRST_
     ----------
     protected : protected rows, among them those of ``all``.
     """
-    where = {"dimension": "window", "level": window, "variant": "pooled"}
-    effect = one_row(protected, "support_effect", **where)
+    where = {"dimension": "window", "level": window, "variant": "these"}
+    effect = one_row(protected, "support_effect_pooled", **where)
     if not is_told(effect):
         return ""
     words = signed_ends(effect, language) | {"window": window_name(window, language)}

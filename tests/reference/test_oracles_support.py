@@ -6,6 +6,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+import effect_reference
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,20 +19,23 @@ from hfcore.estimators.matching import (
     propensity_score,
     sign_flip_interval,
 )
+from hfcore.estimators.outcome_regression import effect_on_treated
 from hfcore.estimators.regression import adjusted_difference, robust_coefficient, welch
 from hfcore.estimators.unmeasured_confounding import (
     e_value,
     e_value_of_difference,
-    signed_rank_bounds,
 )
 from hfcore.estimators.weighting import (
-    doubly_robust_difference,
     effective_sample_size,
     entropy_balanced_difference,
-    probability_weighted_difference,
 )
 from hfcore.metrics.comparison_group import standardised_difference
-from hfcore.metrics.support import pretrend, support_effect, support_mean
+from hfcore.metrics.support import (
+    pretrend,
+    support_drift_bound,
+    support_effect,
+    support_mean,
+)
 from hfcore.robustness.sensitivity import build_sample, match, support_effect_sensitivity
 from hfcore.study import Definitions, Study
 
@@ -137,13 +141,6 @@ def test_weighting_of_lalonde():
     assert found.estimate == pytest.approx(balanced["att"], **close)
     assert weights.effective_sample_size == pytest.approx(balanced["ess_control"], **close)
     assert weights.weights[:10] == pytest.approx(balanced["weights_first10"], abs=1e-12)
-    hajek = probability_weighted_difference(y, treated, x)
-    assert hajek.estimate == pytest.approx(expected["ipw_att_hajek"]["att"], **close)
-    # The reference divides by n, this by n − 1.
-    by_n = hajek.standard_error * np.sqrt(1 - 1 / len(y))
-    assert by_n == pytest.approx(expected["ipw_att_hajek"]["se_influence"], **close)
-    robust = doubly_robust_difference(y, treated, x)
-    assert robust.estimate == pytest.approx(expected["aipw_att"]["att"], **close)
 
 
 # Differences-in-differences ---------------------------------------------------------------------
@@ -173,6 +170,93 @@ def test_small_did():
     )
 
 
+def agrees(found, expected: dict) -> None:
+    contrast = found.contrast
+    assert contrast.estimate == pytest.approx(expected["estimate"], rel=1e-9)
+    assert contrast.standard_error == pytest.approx(expected["se"], rel=1e-9)
+    assert contrast.df == pytest.approx(expected["df"], rel=1e-9)
+    assert contrast.interval() == pytest.approx(expected["ci"], rel=1e-9)
+    assert found.row_weights.sum() == pytest.approx(expected["sum_a"])
+    assert found.row_weights.max() == pytest.approx(expected["max_a"], rel=1e-9)
+    assert found.row_weights.min() == pytest.approx(expected["min_a"], rel=1e-7)
+
+
+def test_effect_on_treated_by_a_regression_on_controls_alone():
+    rows, expected = data("did_small_public"), case("effect_controls_only")["did_small_public"]
+    treated = rows["treat"].eq(1)
+    arms = [(rows["re78"] - rows["re75"])[each].to_numpy() for each in (treated, ~treated)]
+
+    def of(names: list[str]) -> list[np.ndarray]:
+        return [rows.loc[each, names].to_numpy(float) for each in (treated, ~treated)]
+
+    x = of(["age", "educ", "black", "re74"])
+    agrees(effect_on_treated(*arms, *x), expected["controls_only"])
+    agrees(effect_on_treated(*arms), expected["unadjusted"])
+    places = tuple(rows.loc[each, "nodegree"].to_numpy(int) for each in (treated, ~treated))
+    stacked = effect_on_treated(*arms, *of(["age", "black", "re74"]), places=places)
+    agrees(stacked, expected["stacked_by_nodegree"])
+
+
+def test_effect_on_treated_with_rows_of_several_months():
+    """The reference's own rule of start months, and its plain numpy program, on panel30."""
+    expected = case("effect_controls_only")["panel30"]
+    households, payments = data("panel30_households"), data("panel30_payments")
+    wide = payments.pivot(index="household", columns="month", values="payment")
+    ids, treated = wide.index.to_numpy(), households.set_index("household")["treated"].eq(1)
+    columns = ["children", "single", "log_years", "upper_secondary", "age"]
+    x = households.set_index("household")[columns]
+
+    def change(who: np.ndarray, start: int) -> np.ndarray:
+        own = wide.loc[who]
+        after, before = (range(start + a, start + b + 1) for a, b in ((1, 12), (-12, -1)))
+        return (own[list(after)].mean(axis=1) - own[list(before)].mean(axis=1)).to_numpy()
+
+    def in_a_row(who: int, start: int) -> int:
+        paid = wide.loc[who].gt(0)
+        last = start if paid[start] else start - 1
+        count = 0
+        while count < 12 and last - count >= -24 and paid[last - count]:
+            count += 1
+        return count
+
+    mine, others = ids[treated.reindex(ids)], ids[~treated.reindex(ids)]
+    starts = mine % 5 - 2
+    n_s = [int((starts == s).sum()) for s in range(-2, 3)]
+    assert n_s == expected["risk_sets_input"]["n_s"]
+    rows = [(j, s) for s in range(-2, 3) for j in others if wide.loc[j, [s - 1, s]].gt(0).any()]
+    of, at = (np.array(each) for each in zip(*rows, strict=True))
+    per_month = [int((at == s).sum()) for s in range(-2, 3)]
+    assert per_month == expected["risk_sets_input"]["N_s"]
+    weight = np.array([n_s[s + 2] / per_month[s + 2] for s in at])
+    d1 = change(mine, 0)
+    d0 = np.concatenate([change(of[at == s], s) for s in range(-2, 3)])
+    shared = {"weights": weight, "households": of}
+    agrees(effect_on_treated(d1, d0, **shared), expected["risk_sets_unadjusted"])
+    x1, x0 = x.loc[mine].to_numpy(float), x.loc[of].to_numpy(float)
+    agrees(effect_on_treated(d1, d0, x1, x0, **shared), expected["risk_sets_x"])
+    months = [np.array([in_a_row(*each) for each in who]) for who in ([(i, 0) for i in mine], rows)]
+    with_months = [np.column_stack(each) for each in zip((x1, x0), months, strict=True)]
+    found = effect_on_treated(d1, d0, *with_months, **shared)
+    agrees(found, expected["risk_sets_x_months12"])
+    own = np.unique(of, return_inverse=True)[1]
+    plain = effect_reference.effect_on_participants(d1, d0, *with_months, weight, own)
+    assert found.contrast.estimate == pytest.approx(plain[0], rel=1e-11)
+    assert found.row_weights == pytest.approx(plain[3], rel=1e-9)
+
+
+def test_the_drift_terms(panel30):
+    panel, cohort, setting, _ = panel30
+    expected = case("effect_controls_only")["panel30"]
+    found = support_drift_bound(panel, cohort, support_effect(panel, cohort, setting), setting)
+    drifts = [abs(each["estimate"]) for name, each in expected.items() if "drift" in name]
+    bound, own = max(drifts), expected["1_12"]["ci"]
+    rows = found.set_index("variant")
+    assert rows.loc["largest_drift", "estimate"] == pytest.approx(bound, rel=1e-9)
+    ends = rows.loc["default", ["ci_low", "ci_high"]].tolist()
+    assert ends == pytest.approx([own[0] - bound, own[1] + bound], rel=1e-9)
+    assert rows.loc["breakdown", "estimate"] == pytest.approx(-own[1], rel=1e-9)
+
+
 def test_did_of_nsw_against_cps():
     rows, expected = data("nsw_cps_drdid5000"), case("did_nsw_cps")["expected"]
     change, treated = rows["re78"] - rows["re75"], rows["experimental"].eq(1)
@@ -180,8 +264,6 @@ def test_did_of_nsw_against_cps():
     plain = welch(change[treated], change[~treated])
     assert plain.estimate == pytest.approx(expected["unadjusted"]["att"], **close)
     assert plain.standard_error == pytest.approx(expected["unadjusted"]["welch_se"], **close)
-    same(probability_weighted_difference(change, treated, x), expected["ipw_hajek"])
-    same(doubly_robust_difference(change, treated, x), expected["dr_traditional"])
     found, weights = entropy_balanced_difference(change, treated, x)
     assert found.estimate == pytest.approx(expected["dr_improved"]["att"], **close)
     assert weights.effective_sample_size == pytest.approx(expected["ess_control"], **close)
@@ -273,7 +355,7 @@ def panel30() -> tuple[pd.DataFrame, pd.DataFrame, Study, dict]:
     cohort = cohort.assign(
         household_id=named, **households.drop(columns=["household", "treated"]).to_dict("series")
     )
-    columns = ["household_id", "group", "record_key"]
+    columns = ["household_id", "group", "record_key", "start_month"]
     panel = payments.assign(household_id=payments["household"].map("h{:03d}".format)).merge(
         cohort[columns]
     )
@@ -301,9 +383,10 @@ def test_panel_means_and_effects(panel30):
             assert means[group, int(month)] == pytest.approx(value, **close)
     effect = support_effect(panel, cohort, setting)
     windows = effect.set_index("level")
+    alone = case("effect_controls_only")["panel30"]
     for window in ("1-12", "13-24"):
-        named = expected[f"symmetric_{window.replace('-', '_')}"]["regression_adjusted"]
-        rowed(windows.loc[window], named)
+        named = alone[window.replace("-", "_")]
+        rowed(windows.loc[window], named | {"att": named["estimate"]})
     months = effect.dropna(subset="month").set_index("month")
     for each in expected["event_study_base_mean_minus12_minus1"]:
         rowed(months.loc[each["month"]], each)
@@ -317,6 +400,9 @@ def test_panel_alternatives(panel30):
     rows = support_effect_sensitivity(panel, cohort, setting).set_index("variant")
     first, other = expected["symmetric_1_12"], expected["sensitivity"]
     rowed(rows.loc["unadjusted"], first["unadjusted_welch"])
+    rowed(rows.loc["one_month"], first["regression_adjusted"])
+    quarter = case("effect_controls_only")["panel30"]["1_12_base_3_1"]
+    rowed(rows.loc["base_last_quarter"], quarter | {"att": quarter["estimate"]})
     rowed(rows.loc["entropy_balanced"], first["entropy_balanced"])
     rowed(rows.loc["matched_pairs"], expected["matched_pairs_on_X"])
     rowed(rows.loc["base_last_month"], other["base_minus1"])
@@ -357,14 +443,6 @@ def test_e_values():
     for each in expected["smd"]:
         found = e_value_of_difference(each["d"], each["se"], 1.0)
         assert found == pytest.approx((each["evalue_point"], each["evalue_ci"]), **close)
-
-
-def test_rosenbaum_bounds():
-    rows, expected = data("lead_pairs"), case("rosenbaum_bounds")["expected"]
-    gaps = rows["exposed"] - rows["control"]
-    for each in expected["lead"]:
-        found = signed_rank_bounds(gaps, each["gamma"])
-        assert found == pytest.approx((each["p_upper"], each["p_lower"]), rel=1e-6)
 
 
 def test_randomisation():

@@ -14,15 +14,17 @@ from support_cases import (
     study,
 )
 
+from hfcore.cohort import support_panel
 from hfcore.errors import MetricInputError
 from hfcore.metrics.comparison_group import (
     balance,
     build_comparison,
     comparison_flow,
+    effect_sample,
     standardised_difference,
     variance_ratio,
 )
-from hfcore.metrics.index_months import assign_index_months, candidate_months, unit_panel
+from hfcore.metrics.risk_sets import assign_index_months, risk_set_weights, risk_sets
 from hfcore.metrics.support import support_effect
 
 P, C = "participant", "control"
@@ -52,7 +54,7 @@ def six_households() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_candidates_are_controls_on_support_in_a_start_month():
     cohort, payments = six_households()
-    candidates = candidate_months(cohort, payments, MUNICIPALITY)
+    candidates = risk_sets(cohort, payments, MUNICIPALITY, study())
     controls = candidates.loc[candidates["group"].eq(C)]
     assert sorted(controls["unit_id"]) == ["h2@2017-03", "h3@2017-05", "h4@2017-03", "h4@2017-05"]
     assert candidates.loc[candidates["group"].eq(P), "unit_id"].tolist() == ["h0", "h1"]
@@ -66,7 +68,7 @@ def test_candidates_are_controls_on_support_in_a_start_month():
 @pytest.mark.parametrize(("amount", "candidates"), [(0.0, 0), (-300.0, 0), (0.5, 4)])
 def test_a_month_without_payment_is_no_month_on_support(amount, candidates):
     cohort, payments = six_households()
-    found = candidate_months(cohort, payments.assign(amount_sek=amount), MUNICIPALITY)
+    found = risk_sets(cohort, payments.assign(amount_sek=amount), MUNICIPALITY, study())
     assert found["group"].eq(C).sum() == candidates
 
 
@@ -120,20 +122,61 @@ def test_units_of_several_months_go_into_one_effect():
     payments = pd.DataFrame(
         [(h, m) for h in cohort["household_id"] for m in months], columns=["household_id", "month"]
     ).assign(amount_sek=lambda frame: rng.gamma(2, 3000, len(frame)))
-    units = candidate_months(cohort, payments, MUNICIPALITY)
+    units = risk_sets(cohort, payments, MUNICIPALITY, study())
     assert len(units) == 24 + 80
-    chosen = build_comparison(
-        units, study(covariates=("children",)), "matching", exact=("start_month",)
-    )
-    kept = chosen.loc[chosen["weight"] > 0]
-    pairs = kept.groupby("pair")["start_month"].nunique()
-    assert pairs.eq(1).all()
-    panel = unit_panel(kept, payments, MUNICIPALITY)
-    assert len(panel) == 49 * len(kept)
-    effect = support_effect(panel, kept, study(covariates=("children",)))
+    panel = support_panel(units, payments, MUNICIPALITY)
+    assert len(panel) == 49 * len(units)
+    effect = support_effect(panel, units, study(covariates=("children",)))
     window = effect.loc[effect["level"].eq("1-12")].iloc[0]
-    assert window["n"] == len(kept)
+    assert (window["n"], window["n_events"]) == (64, 24)
     assert window["ci_low"] < window["estimate"] < window["ci_high"]
+    sample = effect_sample(panel, units, study(covariates=("children",)))
+    others = sample.loc[sample["group"].eq(C)]
+    assert others["weight"].sum() == pytest.approx(24)
+    assert others["risk_set_weight"].sum() == pytest.approx(24)
+    alike = balance(sample, study(covariates=("children",))).set_index(["group", "level"])
+    assert alike.loc[("comparison", "children"), "estimate"].iloc[0] == pytest.approx(0, abs=1e-9)
+    before = alike.loc[("comparison", "support_months_24_13"), "estimate"].iloc[0]
+    assert np.isfinite(before) and before != 0
+
+
+def test_paid_months_in_a_row_up_to_the_start():
+    cohort, payments = six_households()
+    paid = pd.DataFrame(
+        {"household_id": "h4", "month": pd.to_datetime(["2017-01-01", "2017-02-01"])}
+    ).assign(amount_sek=1.0)
+    units = risk_sets(cohort, pd.concat([payments, paid]), MUNICIPALITY, study())
+    spells = units.set_index("unit_id")["months_in_spell"]
+    # January to April are paid: three up to March, four up to April, since May is not.
+    assert spells[["h4@2017-03", "h4@2017-05"]].tolist() == [3, 4]
+    assert spells["h0"] == 0
+
+
+def test_a_given_month_counts_only_where_controls_were_matched():
+    cohort, payments = six_households()
+    given = cohort.assign(start_month=cohort["start_month"].fillna(pd.Timestamp("2017-03-01")))
+    free = risk_sets(given, payments, MUNICIPALITY, study())
+    assert free["group"].eq(C).sum() == 4
+    matched = risk_sets(given, payments, MUNICIPALITY, study(controls_matched=True))
+    controls = matched.loc[matched["group"].eq(C), "unit_id"]
+    assert sorted(controls) == ["h2@2017-03", "h4@2017-03"]
+
+
+def test_weights_give_controls_the_start_months_of_participants():
+    treated = np.array([True] * 3 + [False] * 9)
+    start = np.array([0, 0, 12] + [0] * 4 + [12] * 5)
+    weights = risk_set_weights(treated, start, np.ones((12, 1), bool))[:, 0]
+    assert weights[3:7] == pytest.approx([0.5] * 4)
+    assert weights[7:] == pytest.approx([0.2] * 5)
+
+
+@pytest.mark.parametrize(("gap", "weight"), [(2, 1.0), (3, 0.0)])
+def test_a_participant_without_controls_near_leaves(gap, weight):
+    treated = np.array([True, True, False, False, False])
+    start = np.array([0, gap, 0, 0, 0])
+    weights = risk_set_weights(treated, start, np.ones((5, 1), bool))[:, 0]
+    assert weights[1] == weight
+    assert weights[2:].sum() == pytest.approx(1 + weight)
 
 
 def test_weights_and_balance_agree_with_r():

@@ -59,11 +59,17 @@ def test_an_unbalanced_group_is_grade_two():
         assert grade(means, worse, effect) == expected
 
 
-def test_from_fifty_participants_on_the_line_is_a_tenth():
+def test_the_line_is_the_studys_and_payments_of_the_second_year_before_count():
     means, compared, effect = results(n=50)
-    is_smd = compared["metric"].eq("balance") & compared["group"].eq("comparison")
-    worse = compared.assign(estimate=compared["estimate"].mask(is_smd, 0.11))
-    assert grade(means, worse, effect) == 2
+    row = compared.loc[compared["metric"].eq("balance") & compared["group"].eq("comparison")]
+    for level, expected in (("support_months_24_13", 2), ("support_months_12_1", 3)):
+        more = pd.concat([compared, row.head(1).assign(level=level, estimate=0.3)])
+        assert grade(means, more, effect) == expected
+    worse = compared.assign(
+        estimate=compared["estimate"].mask(compared.index.isin(row.index), 0.15)
+    )
+    rules = design_rules(means, worse, effect, study(largest_imbalance_sd=0.1)).set_index("rule")
+    assert not rules.loc["is_balanced", "is_met"]
 
 
 def test_without_a_comparison_group_it_is_grade_one():

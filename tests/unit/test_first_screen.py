@@ -75,13 +75,15 @@ def effects(ends, statuses=("ok",)):
 
 
 def of_all(low, high, between, part, status="ok"):
-    figures = {"pooled": (low, high), "predicted": (low - 500, high + 500)}
+    figures = {"these": (low, high), "another": (low - 500, high + 500)}
     frames = [effect(*each, status)[2] | {"variant": name} for name, each in figures.items()]
     spread = {"group": "difference", "dimension": "window", "level": "1-12", "status": status}
     frames.append(spread | {"variant": "between", "estimate": between})
-    built = build_results(pd.DataFrame(frames), metric="support_effect", unit="sek_per_month")
+    built = build_results(
+        pd.DataFrame(frames), metric="support_effect_pooled", unit="sek_per_month"
+    )
     share = pd.DataFrame([spread | {"variant": "i_squared", "estimate": part}])
-    squared = build_results(share, metric="support_effect", unit="share")
+    squared = build_results(share, metric="support_effect_pooled", unit="share")
     return pd.concat([built, squared], ignore_index=True).assign(municipality="all")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 from support_cases import study
 
 from hfcore.errors import MetricInputError
@@ -32,14 +33,40 @@ def effects(estimates, errors, df=50.0, participants=10):
     return results.assign(municipality=[f"000{i}" for i in range(len(rows))])
 
 
-def test_equal_errors_give_the_plain_mean_and_the_t_interval_of_three():
-    # Means −1000, 0, 1000 with errors of 100: between them the spread is 1000, so the interval
-    # is that of three numbers, 0 ± t(2) × 1000 / sqrt(3).
-    found = pooled_support_effect(effects([-1000.0, 0.0, 1000.0], [100.0] * 3), study()).iloc[0]
-    assert found["estimate"] == pytest.approx(0, abs=1e-6)
-    assert found["ci_high"] == pytest.approx(4.30265273 * 1000 / np.sqrt(3), rel=1e-4)
-    assert (found["n"], found["n_events"], found["df"]) == (120, 30, 150)
-    assert (found["key_n"], found["status"], found["variant"]) == (4.5, "ok", "pooled")
+def variant(found, name):
+    return found.loc[found["variant"].eq(name)].iloc[0]
+
+
+def test_equal_errors_by_hand():
+    # Means −1000, 0, 1000 with errors of 100 and as many participants: the mean over participants
+    # is 0 ± t(150) × 100 / sqrt(3). Between them the spread is 1000.
+    found = pooled_support_effect(effects([-1000.0, 0.0, 1000.0], [100.0] * 3), study())
+    these = variant(found, "these")
+    assert these["estimate"] == pytest.approx(0, abs=1e-6)
+    assert these["ci_high"] == pytest.approx(1.97590533 * 100 / np.sqrt(3), rel=1e-6)
+    assert (these["n"], these["n_events"]) == (120, 30)
+    assert these["df"] == pytest.approx(150)
+    assert (these["key_n"], these["status"]) == (4.5, "ok")
+    another = variant(found, "another")
+    assert another["status"] == "too_few"
+    assert variant(found, "between")["estimate"] == pytest.approx(995, abs=1)
+
+
+def test_participants_weigh():
+    rows = effects([-1000.0, 0.0], [100.0, 100.0])
+    rows["n_events"] = [30, 10]
+    these = variant(pooled_support_effect(rows, study()), "these")
+    assert these["estimate"] == pytest.approx(-750)
+    error = 100 * np.hypot(0.75, 0.25)
+    df = (0.75**2 + 0.25**2) ** 2 / ((0.75**4 + 0.25**4) / 50)
+    assert these["df"] == pytest.approx(df)
+    assert these["ci_low"] == pytest.approx(-750 - t.ppf(0.975, df) * error)
+
+
+@pytest.mark.parametrize(("count", "status"), [(4, "too_few"), (5, "ok"), (6, "ok")])
+def test_one_more_municipality_is_told_from_five(count, status):
+    rows = effects(np.linspace(-900, -500, count).tolist(), [300.0] * count)
+    assert variant(pooled_support_effect(rows, study()), "another")["status"] == status
 
 
 @pytest.mark.parametrize(("participants", "status"), [(9, "too_few"), (10, "ok"), (11, "ok")])

@@ -216,12 +216,15 @@ def test_no_effect_leaves_both_courses_equal():
 def test_naive_difference_by_hand(simulated):
     panel = replace(
         simulated.controls,
-        received=np.array([[9.0, 1.0, 3.0], [9.0, 5.0, 7.0]]),
+        received=np.array([[9.0, 1.0, 3.0], [0.0, 5.0, 7.0]]),
         start=np.array([10, 11]),
         first=10,
     )
+    # The first control stands beside both starts, the second (unpaid in month 10) by the later:
+    # 1 and 3 count once, 3 and 7 half each.
+    beside = (1 + 3 + (3 + 7) / 2) / 3
     other = replace(panel, received=panel.received + 2)
-    assert naive_difference(other, panel) == pytest.approx(2)
+    assert naive_difference(other, panel) == pytest.approx((3 + 5 + 9) / 3 - beside)
     assert panel.months_since_start().tolist() == [[0, 1, 2], [-1, 0, 1]]
     assert panel.received[panel.within(1, 24)].tolist() == [1, 3, 7]
 

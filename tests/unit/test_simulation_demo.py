@@ -8,9 +8,10 @@ import pytest
 from benchmark_tables import committed_page, committed_table, load_benchmark
 from support_cases import study
 
+from hfcore.cohort import support_panel
 from hfcore.metrics.difference_in_differences import WINDOWS
-from hfcore.metrics.support import PANEL_MONTHS, support_effect
-from hfdemo.household_process import month_of
+from hfcore.metrics.risk_sets import risk_sets
+from hfcore.metrics.support import support_effect
 
 
 @pytest.fixture(scope="module")
@@ -70,32 +71,14 @@ def test_a_cell_can_be_made_again(simulation):
 
 def test_an_estimate_is_that_of_the_metric(simulation):
     course = next(simulation.studies("peak", -1250.0, 40, 1, seed=3))
-    panel, cohort = frames(simulation, course)
-    names = tuple(simulation.DEFINITIONS.covariates)
-    effect = support_effect(panel, cohort, study(covariates=names)).set_index("level")
+    cohort, payments = simulation.tables(course)
+    both = pd.concat([course.participants, course.controls], ignore_index=True)
+    closed = pd.to_datetime(both["closed_on"]).astype("datetime64[s]")
+    cohort = cohort.assign(closed_on=closed, closure_reason=both["closure_reason"])
+    asked = study(covariates=tuple(simulation.DEFINITIONS.covariates))
+    units = risk_sets(cohort, payments, simulation.PLACE, asked)
+    panel = support_panel(units, payments, simulation.PLACE)
+    effect = support_effect(panel, units, asked).set_index("level")
     rows = effect.loc[list(WINDOWS), ["estimate", "ci_low", "ci_high"]]
     found = np.array(simulation.estimates(course))[:, 1:4]
     np.testing.assert_allclose(found, rows.to_numpy(dtype=float), rtol=1e-9)
-
-
-def frames(simulation, course):
-    """Panel and cohort as the notebooks have them, departures not yet taken out."""
-    both = pd.concat([course.participants, course.controls], ignore_index=True)
-    closed = pd.to_datetime(both["closed_on"])
-    start = both["started_on"].astype("datetime64[s]").dt.to_period("M").dt.to_timestamp()
-    assert (month_of(start) == both["start"]).all()
-    is_participant = np.arange(len(both)) < len(course.participants)
-    cohort = both.assign(
-        household_id=[f"h{number:03d}" for number in range(len(both))],
-        group=np.where(is_participant, "participant", "control"),
-        start_month=start,
-        closed_on=closed,
-        applicant_is_woman=both["applicant_is_woman"].astype(float),
-        record_key=0.5,
-    )
-    spread = [simulation.around_start(each) for each in (course.panel, course.controls_panel)]
-    repeated = cohort.loc[cohort.index.repeat(len(PANEL_MONTHS))].reset_index(drop=True)
-    panel = repeated[["household_id", "group", "record_key"]].assign(
-        month=np.tile(list(PANEL_MONTHS), len(cohort)), amount_sek=np.vstack(spread).ravel()
-    )
-    return panel, cohort

@@ -382,14 +382,15 @@ def test_the_old_time_and_the_old_support():
 )
 def test_all_municipalities_together_are_told_as_a_range(language, sentence):
     metric, unit, columns = effect(-3700.0, 100.0)
-    together = rows((metric, unit, columns | {"variant": "pooled"}))
+    together = rows((f"{metric}_pooled", unit, columns | {"variant": "these"}))
     assert report_sentences.pooled_sentence(together, language) == sentence
 
 
 @pytest.mark.parametrize("status", ["too_few", "not_available"])
 def test_a_pooled_range_from_too_few_is_not_told(status):
     metric, unit, columns = effect(-3700.0, 100.0, status)
-    together = rows((metric, unit, columns | {"variant": "pooled"}), effect(-900.0, -100.0))
+    these = (f"{metric}_pooled", unit, columns | {"variant": "these"})
+    together = rows(these, effect(-900.0, -100.0))
     assert report_sentences.pooled_sentence(together, "sv") == ""
 
 

@@ -31,6 +31,7 @@ KINDS = {
     "sum": "cost saving_gross saving_net",
     "model": (
         "months_lost restricted_mean incidence_difference support_difference_naive support_effect "
+        "support_effect_pooled support_drift_bound support_total "
         "support_effect_sensitivity balance variance_ratio effective_sample_size pretrend "
         "detectable_difference plan_changed_difference plan_changed_over_time "
         "plan_closer_over_time queue_restricted_mean break_even_share break_even_months"

@@ -12,67 +12,147 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from hfcore.cohort import support_panel
 from hfcore.errors import MetricInputError
 from hfcore.results import require_columns
 from hfcore.study import Municipality, Study, month_number
 
 _NEEDED = ("household_id", "group", "start_month", "support_since", "applicant_birth_year")
 _CHUNK = 20_000
+# Fewer controls than this in a start month are counted together with those of the nearest one.
+_FEW_CONTROLS = 3
+_NEAR_MONTHS = 2
 
 
-def candidate_months(
-    cohort: pd.DataFrame, payments: pd.DataFrame, municipality: Municipality
+def risk_sets(
+    cohort: pd.DataFrame, payments: pd.DataFrame, municipality: Municipality, study: Study
 ) -> pd.DataFrame:
-    """Every control in every participants' start month in which it could have started itself.
+    """Every control in every participants' start month in which it was on support itself.
 
     Parameters
     ----------
     cohort : one row a household.
     payments : one row a household and month.
     municipality : its payment export says which months are known.
+    study : where its controls were ``controls_matched`` by design, a control stands in the month
+        that the file gives it and in no other; else a given month counts for nothing.
 
     Returns
     -------
     The participants, and one row a control and start month: the control's columns with
     ``start_month`` and what follows from it (``months_on_support``, ``applicant_age``) as of that
-    month; ``unit_id`` (household and month for controls) tells the rows apart. A control may
-    stand in several months: ``household_id`` is the cluster of whatever makes an error of them.
+    month. ``unit_id`` (household and month for controls) tells the rows apart; ``months_in_spell``
+    counts the paid months in a row up to the start month (to the one before where it is unpaid).
+    ``household_id`` is the cluster of whatever makes an error of the rows.
 
     Raises
     ------
     MetricInputError
-        If the cohort lacks a column.
+        If the cohort lacks a column, or no participant has a start month.
 
     Notes
     -----
-    A control is a candidate in a month if it was paid support in that month or the one before.
+    A control is at risk in a month if it was paid support in that month or the one before. Drawing
+    one of its months instead would overweight short spells and make a lottery of the estimate.
     Controls are households that never take part; a later participant is none, since its own
     programme would fall into the outcome.
     """
     controls, starts = _controls_and_starts(cohort)
-    on_support = _on_support(controls, payments, municipality, starts.index.to_numpy())
-    row, column = np.nonzero(on_support)
-    candidates = controls.iloc[row].reset_index(drop=True)
-    placed = _place(candidates, starts.index.to_numpy()[column])
+    months = starts.index.to_numpy()
+    at_risk = _on_support(controls, payments, municipality, months)
+    if study.definitions.controls_matched:
+        at_risk &= (
+            month_number(controls["start_month"]).to_numpy(float, na_value=-1)[:, None] == months
+        )
+    row, column = np.nonzero(at_risk)
+    placed = _place(controls.iloc[row].reset_index(drop=True), months[column])
     labels = np.array([f"@{each // 12}-{each % 12 + 1:02d}" for each in starts.index], dtype=object)
     ids = placed["household_id"].to_numpy(dtype=object) + labels[column]
-    candidates = placed.assign(unit_id=pd.Series(ids, index=placed.index, dtype="str"))
+    placed = placed.assign(unit_id=pd.Series(ids, index=placed.index, dtype="str"))
     started = cohort["group"].eq("participant") & cohort["start_month"].notna()
     participants = cohort.loc[started].assign(unit_id=cohort["household_id"])
-    return pd.concat([participants, candidates], ignore_index=True)
+    units = pd.concat([participants, placed], ignore_index=True)
+    return units.assign(months_in_spell=_months_in_spell(units, payments, municipality))
 
 
-def unit_panel(
+def _months_in_spell(
     units: pd.DataFrame, payments: pd.DataFrame, municipality: Municipality
-) -> pd.DataFrame:
-    """``support_panel`` of rows of ``candidate_months``, with the column ``unit_id``.
+) -> np.ndarray:
+    """Paid months in a row up to month 0, or up to the month before where 0 is unpaid."""
+    first, last = (each.year * 12 + each.month - 1 for each in _export(municipality))
+    ids = pd.Index(units["household_id"].unique())
+    paid = payments.loc[payments["amount_sek"].gt(0)]
+    month = month_number(paid["month"]).to_numpy(dtype="int64") - first
+    row = ids.get_indexer(paid["household_id"])
+    inside = (row >= 0) & (month >= 0) & (month <= last - first)
+    is_paid = np.zeros((len(ids), last - first + 1), dtype=bool)
+    is_paid[row[inside], month[inside]] = True
+    in_a_row = np.zeros((len(ids), last - first + 2), dtype="int32")
+    for place, column in enumerate(is_paid.T):
+        in_a_row[:, place + 1] = (in_a_row[:, place] + 1) * column
+    start = month_number(units["start_month"]).to_numpy(dtype="int64") - first + 1
+    known = (start >= 1) & (start < in_a_row.shape[1])
+    start, own = np.where(known, start, 1), ids.get_indexer(units["household_id"])
+    found = np.where(in_a_row[own, start] > 0, in_a_row[own, start], in_a_row[own, start - 1])
+    return np.where(known, found, np.nan)
 
-    Give it the rows that are compared (a positive weight), not all candidates.
+
+def risk_set_weights(
+    is_participant: np.ndarray, start: np.ndarray, is_known: np.ndarray
+) -> np.ndarray:
+    """Weights under which controls' start months are distributed as the participants'.
+
+    Parameters
+    ----------
+    is_participant, start : arrays (rows,)
+        ``start`` is the running number of month 0.
+    is_known : bool array (rows, columns)
+        Whether the outcome of each column is known in a row.
+
+    Returns
+    -------
+    Array (rows, columns): participants 1, controls n_s / N_s, the known participants over the
+    known controls of their start month; 0 where unknown, and for participants that no control
+    stands beside. A month with fewer than three controls counts together with the nearest that
+    has them; one without any only within two months.
+
+    Examples
+    --------
+    >>> one, two = np.array([True, True, False, False, False]), np.array([0, 1, 0, 0, 0])
+    >>> risk_set_weights(one, two, np.ones((5, 1), bool)).ravel().round(3).tolist()
+    [1.0, 1.0, 0.667, 0.667, 0.667]
     """
-    require_columns(units, ("unit_id", "start_month"), "units")
-    panel = support_panel(units, payments, municipality)
-    return panel.assign(unit_id=np.repeat(units["unit_id"].to_numpy(), len(panel) // len(units)))
+    months, code = np.unique(start, return_inverse=True)
+    counts = np.zeros((2, len(months), is_known.shape[1]))
+    np.add.at(counts, (is_participant.astype(int), code), is_known)
+    controls, participants = counts
+    columns = np.arange(is_known.shape[1])
+    set_of = np.stack([_merged(months, column) for column in controls.T], axis=1)
+    beside = np.zeros_like(counts)
+    for place in range(len(months)):
+        has_set = set_of[place] >= 0
+        at = set_of[place][has_set], columns[has_set]
+        np.add.at(beside[0], at, controls[place][has_set])
+        np.add.at(beside[1], at, participants[place][has_set])
+    own = set_of[code]
+    n0, n1 = (each[np.maximum(own, 0), columns] for each in beside)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight = np.where(is_participant[:, None], 1.0, n1 / n0)
+    return np.where(is_known & (own >= 0) & (n0 > 0), weight, 0.0)
+
+
+def _merged(months: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """The number of the month with which each start month is counted; −1 where with none."""
+    own = np.arange(len(months))
+    many = np.flatnonzero(controls >= _FEW_CONTROLS)
+    few = controls < _FEW_CONTROLS
+    if not few.any():
+        return own
+    if not len(many):
+        return np.where(controls > 0, own, -1)
+    gaps = np.abs(months[:, None] - months[many])
+    nearest = many[gaps.argmin(axis=1)]
+    alone = (controls == 0) & (gaps.min(axis=1) > _NEAR_MONTHS)
+    return np.where(alone, -1, np.where(few, nearest, own))
 
 
 def assign_index_months(
@@ -105,7 +185,7 @@ def assign_index_months(
         part = open_rows.iloc[first : first + _CHUNK]
         can = _on_support(part, payments, municipality, starts.index.to_numpy())
         reach = (can * starts.to_numpy()).cumsum(axis=1)
-        luck = _uniform(part["household_id"], study.definitions.seed) * reach[:, -1]
+        luck = draw_between_0_and_1(part["household_id"], study.definitions.seed) * reach[:, -1]
         place = (reach <= luck[:, None]).sum(axis=1)
         chosen[first : first + _CHUNK] = np.where(reach[:, -1] > 0, place, -1)
     drawn = open_rows.loc[chosen >= 0]
@@ -148,7 +228,7 @@ def _export(municipality: Municipality) -> tuple:
     return municipality.payments_from, municipality.payments_to
 
 
-def _uniform(ids: pd.Series, seed: int) -> np.ndarray:
+def draw_between_0_and_1(ids: pd.Series, seed: int) -> np.ndarray:
     """A number in [0, 1) for each id, the same in any order and company."""
     digests = (hashlib.blake2b(f"{seed}:{each}".encode(), digest_size=7).digest() for each in ids)
     return np.array([int.from_bytes(each, "big") / 2**56 for each in digests])
