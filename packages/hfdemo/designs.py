@@ -80,7 +80,7 @@ HELA_FAMILJEN = Design(
             "2014-05",
             "2021-12",
             121,
-            draw=19,
+            draw=15,
             care_centres=("Näsby", "Vilan", "Östermalm"),
             margins=Margins(
                 couples=51,
@@ -100,7 +100,7 @@ HELA_FAMILJEN = Design(
             "2016-06",
             "2021-12",
             30,
-            draw=25,
+            draw=7,
             care_centres=("Solbrinken",),
             margins=Margins(
                 couples=13,
@@ -118,7 +118,7 @@ HELA_FAMILJEN = Design(
             "2017-01",
             "2021-12",
             30,
-            draw=22,
+            draw=24,
             care_centres=("Capio",),
             thousands=NARROW_SPACE,
             margins=Margins(
@@ -199,7 +199,7 @@ HASKY = Design(
             "2011-09",
             "2014-12",
             _HASKY_FLOW.cases,
-            draw=2,
+            draw=5,
             flow=_HASKY_FLOW,
             thousands=" ",
         ),

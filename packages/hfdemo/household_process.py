@@ -52,7 +52,7 @@ class Process:
     calendar_shock_correlation: float = 0.85
     smallest_payment_sek: float = 1_500.0
     largest_payment_sek: float = 25_000.0
-    share_recent_spells: float = 0.45
+    share_recent_spells: float = 0.25
     recent_months: int = 24
     older_months: float = 53.0
     select_shock: float = 0.7
@@ -165,13 +165,16 @@ def select_groups(
     rng: np.random.Generator,
     candidates: pd.DataFrame,
     process: Process,
+    months_at_risk: np.ndarray | None = None,
     control_permanent: float | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One participant and its controls from the candidates of each start.
 
     Participants are chosen for the shock at the start month, for permanent need, for many children
-    and many other agencies; controls, on support in the same month, for permanent need with
-    another weight.
+    and many other agencies; controls for permanent need with another weight. ``months_at_risk``
+    counts the start months in which a candidate is on support: one that is so in many stands in
+    many months' pools and would be drawn as often, so that those on support in a month would be
+    too many of those who stay; each is weighed by one over their number.
     Returns (participants, controls), both in the order of the starts.
     """
     shape = (-1, process.candidates_per_start)
@@ -186,7 +189,9 @@ def select_groups(
     ).to_numpy()
     chosen = np.argmax((referral + luck[0] + off).reshape(shape), axis=1)
     weight = process.control_permanent if control_permanent is None else control_permanent
-    comparable = (weight * candidates["permanent"].to_numpy() + luck[1] + off).reshape(shape)
+    often = 0.0 if months_at_risk is None else np.log(np.maximum(months_at_risk, 1))
+    comparable = weight * candidates["permanent"].to_numpy() + luck[1] + off - often
+    comparable = comparable.reshape(shape)
     rows = np.arange(len(chosen))
     comparable[rows, chosen] = -np.inf
     taken = np.sort(np.argsort(comparable, axis=1)[:, -process.controls_per_participant :], axis=1)
@@ -262,18 +267,30 @@ def absences(
 ) -> np.ndarray:
     """When households are off support without a programme: (households, months) of true or false.
 
-    Exits last until a return; households of high need leave less often. Nobody leaves up to
-    month 0, nor up to month ``held``; ``factor`` multiplies the hazard of leaving.
+    On support in month 0, and off and on again before it as after it, by the same hazards in both
+    directions of time, so that month 0 is like any other in which a household is on support.
+    Households of high need leave less often. Nobody leaves up to month ``held``; ``factor``
+    multiplies the hazard of leaving after month 0.
     """
     since = months_since(households, first, last)
     ease = np.exp(-0.35 * households["permanent"].to_numpy(float))
-    hazard = ease * process.exit_hazard * factor
+    hazard = ease * process.exit_hazard
     held = np.zeros(len(households), int) if held is None else held
-    draws = rng.random((since.max(initial=0) + 1, len(hazard)))
-    leaves = draws < hazard
-    stays_away = draws >= process.return_hazard
+    after = _away(rng, since.max(initial=0), hazard * factor, held, process)
+    before = _away(rng, (-since).max(initial=0), hazard, np.zeros(len(households), int), process)
+    rows = np.arange(len(households))[:, None]
+    later, earlier = (np.maximum(each, 0) for each in (since, -since))
+    return after[later, rows] | before[earlier, rows]
+
+
+def _away(
+    rng: np.random.Generator, reach: int, hazard: np.ndarray, held: np.ndarray, process: Process
+) -> np.ndarray:
+    """Off support by distance from month 0: (reach + 1, households)."""
+    draws = rng.random((reach + 1, len(hazard)))
+    leaves, stays_away = draws < hazard, draws >= process.return_hazard
     away = np.zeros(draws.shape, bool)
     for month in range(1, len(draws)):
         gone = away[month - 1]
         away[month] = np.where(gone, stays_away[month], leaves[month] & (month > held))
-    return np.where(since > 0, away[np.maximum(since, 0), np.arange(len(since))[:, None]], False)
+    return away

@@ -112,10 +112,16 @@ def simulate_course(design: Design, place: Place, seed: int, usual_exits: bool =
         draw, participants, months, process, design.effect_sek, usual_exits
     )
 
+    everybody = control_panel(draw, candidates, months, process)
+    at_risk = _months_at_risk(everybody, participants)
+    numbered = candidates.assign(row=np.arange(len(candidates)))
+
     def take_controls(weight: float) -> tuple[pd.DataFrame, Panel]:
-        _, controls = select_groups(draw("selection"), candidates, process, weight)
+        _, controls = select_groups(draw("selection"), numbered, process, at_risk, weight)
+        own = everybody.received[controls["row"].to_numpy()]
         controls = _index_controls(draw("index days"), controls, participants, cutoff)
-        return controls, control_panel(draw, controls, months, process)
+        controls = controls.drop(columns="row")
+        return controls, Panel(own, own, controls["start"].to_numpy(), months[0])
 
     weight = process.control_permanent
     if place.margins and place.margins.naive_sek is not None:
@@ -126,6 +132,13 @@ def simulate_course(design: Design, place: Place, seed: int, usual_exits: bool =
     departed = _departures(participants)
     own = replace(process, control_permanent=weight)
     return Course(participants, controls, panel, controls_panel, responds, departed, own)
+
+
+def _months_at_risk(everybody: Panel, participants: pd.DataFrame) -> np.ndarray:
+    """In how many of the participants' start months each candidate is paid then or just before."""
+    paid = everybody.received > 0
+    recently = paid | np.pad(paid, ((0, 0), (1, 0)))[:, :-1]
+    return recently[:, np.unique(participants["start"]) - everybody.first].sum(axis=1)
 
 
 def _drawing(design: Design, place: Place, seed: int) -> Draw:
