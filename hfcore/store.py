@@ -24,7 +24,7 @@ import pandas as pd
 from hfcore.errors import TableAbsentError, UsageError
 from hfcore.results import OWNER_COLUMNS, build_results
 from hfcore.schema import DTYPES, TABLES, TECHNICAL_TABLES, empty_table, table_columns
-from hfcore.study import Municipality, Study
+from hfcore.study import Municipality, Study, own_words
 from hfcore.study_file import CODE, NAME, read_study
 
 ALL = "all"
@@ -68,7 +68,10 @@ def load_study(study_name: str) -> Study:
     if not (raw_folder(study_name) / "study.toml").is_file():
         there = ", ".join(study_names()) or "none yet"
         raise UsageError(f"There is no study of that name; there are: {there}.")
-    return read_study(raw_folder(study_name) / "study.toml")
+    study = read_study(raw_folder(study_name) / "study.toml")
+    own_words.clear()
+    own_words.update(study.labels)
+    return study
 
 
 def _part(kind: str, study_name: str, municipality: str) -> Path:

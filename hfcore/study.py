@@ -35,6 +35,10 @@ DEFAULT_VARIANTS: dict[str, dict[str, tuple[str, ...]]] = {
 
 # Of how many municipalities a study's short text tells the names.
 MOST_NAMED = 5
+UNITS = ("household", "family", "person")
+
+# The words for the own codes of the study that was loaded last: a process works on one study.
+own_words: dict[str, Mapping[str, Mapping[str, str]]] = {}
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Definitions:
     )
     controls_matched: bool = False
     largest_imbalance_sd: float = 0.25
+    relevant_difference_sek: float = 500.0
     plans: tuple[str, ...] = ()
     plan_order: tuple[str, ...] = ()
     min_households_arm: int = 30
@@ -164,7 +169,10 @@ class Study:
     """A checked study definition.
 
     ``title`` and ``intervention`` are texts by language; ``cutoff`` is the last day on which a
-    closure is known; ``price_year`` the year whose prices fixed amounts are told in.
+    closure is known; ``price_year`` the year whose prices fixed amounts are told in. ``unit`` is
+    what takes part in running text (household, family or person); ``has_earlier_reports`` whether
+    their figures stand beside the fair ones; ``labels`` words for the study's own codes (section,
+    code, language), such as a cause that hfcore does not know.
     """
 
     name: str
@@ -176,6 +184,9 @@ class Study:
     definitions: Definitions = field(default_factory=Definitions)
     publication: Publication = field(default_factory=Publication)
     sources: tuple[Source, ...] = ()
+    unit: str = "household"
+    has_earlier_reports: bool = False
+    labels: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     @property
     def causes(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hfcore.errors import StudyError, as_list
 from hfcore.schema import CLOSURE_REASONS, TABLES, TECHNICAL_TABLES
-from hfcore.study import ColumnSource, Definitions, Municipality, Publication, Source, Study
+from hfcore.study import UNITS, ColumnSource, Definitions, Municipality, Publication, Source, Study
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 CODE = re.compile(r"[0-9]{4}")
@@ -26,7 +26,11 @@ _STUDY_KEYS = {
     "definitions",
     "publication",
     "sources",
+    "unit",
+    "has_earlier_reports",
+    "labels",
 }
+MOST_LETTERS = 60
 _SOURCE_KEYS = {each.name for each in fields(Source)}
 _COLUMN_KEYS = {each.name for each in fields(ColumnSource)}
 
@@ -80,6 +84,9 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         definitions=definitions,
         publication=publication,
         sources=sources,
+        unit=raw.get("unit", UNITS[0]),
+        has_earlier_reports=raw.get("has_earlier_reports", False),
+        labels=raw.get("labels", {}),
     )
 
 
@@ -102,8 +109,29 @@ def _check_head(raw: Mapping, mistakes: list[str]) -> None:
         mistakes.append("is_simulated: write true or false.")
     if not _is_date(raw.get("cutoff")):
         mistakes.append("cutoff: write a date such as 2021-12-31, without quotes.")
+    if raw.get("unit", UNITS[0]) not in UNITS:
+        mistakes.append(f"unit: write one of {', '.join(UNITS)}.")
+    if not isinstance(raw.get("has_earlier_reports", False), bool):
+        mistakes.append("has_earlier_reports: write true or false.")
+    _check_labels(raw.get("labels", {}), mistakes)
     if not isinstance(raw.get("price_year"), int):
         mistakes.append("price_year: write a year such as 2021.")
+
+
+def _check_labels(raw: object, mistakes: list[str]) -> None:
+    """Words for a study's own codes: [labels.causes] code = { sv = "…", en = "…" }."""
+    sections = raw.values() if isinstance(raw, Mapping) else [None]
+    words = [each for section in sections for each in getattr(section, "values", lambda: [0])()]
+    if None in sections or not all(
+        isinstance(each, Mapping)
+        and set(each) == {"sv", "en"}
+        and all(isinstance(word, str) and len(word) <= MOST_LETTERS for word in each.values())
+        for each in words
+    ):
+        mistakes.append(
+            'labels: write [labels.causes] and for each code { sv = "…", en = "…" }, at most '
+            f"{MOST_LETTERS} letters."
+        )
 
 
 def _is_date(value: object) -> bool:

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 from hfcore.errors import UsageError
+from hfcore.study import own_words
 
 LANGUAGES = ("sv", "en")
 
@@ -32,7 +33,7 @@ def fill(texts: Texts, section: str, key: str, language: str, parts: Mapping[str
     """
     if language not in LANGUAGES:
         raise UsageError(f"There is no language of that code; there are: {', '.join(LANGUAGES)}.")
-    found = texts.get(section, {}).get(key)
+    found = own_words.get(section, {}).get(key) or texts.get(section, {}).get(key)
     if found is None:
         raise UsageError(f"There is no text {section}.{key}.")
     return found[language].format(**parts) if parts else found[language]
@@ -53,4 +54,4 @@ def text(section: str, key: str, language: str, **parts: object) -> str:
 
 def has_text(section: str, key: str) -> bool:
     """Whether there is such a label."""
-    return key in all_texts().get(section, {})
+    return key in all_texts().get(section, {}) or key in own_words.get(section, {})

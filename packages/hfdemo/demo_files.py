@@ -17,7 +17,15 @@ import pandas as pd
 from hfcore.errors import UsageError
 from hfcore.study_file import NAME
 from hfdemo.caseflow import build_caseload, build_worktime
-from hfdemo.designs import STAFF_FTE, WORKERS, WORKTIME_SHARES, Design, Place, choose_design
+from hfdemo.designs import (
+    BUNDLED,
+    STAFF_FTE,
+    WORKERS,
+    WORKTIME_SHARES,
+    Design,
+    Place,
+    choose_design,
+)
 from hfdemo.export_layouts import LAYOUTS, raw_rows, source_sections
 from hfdemo.household_process import stream
 from hfdemo.municipality_process import Simulated, simulate_place
@@ -116,6 +124,8 @@ title = {{ sv = "{design.title_sv}", en = "{design.title_en}" }}
 is_simulated = true
 cutoff = {design.cutoff}
 price_year = {design.cutoff.year}
+unit = "{design.unit}"
+has_earlier_reports = {str(bool(design.name in BUNDLED)).lower()}
 """
     places = "\n".join(_municipality_text(place) for place in design.places)
     definitions = f"""[definitions]

@@ -52,6 +52,7 @@ class Design:
     places: tuple[Place, ...]
     process: Process
     has_staff: bool = False
+    unit: str = "household"
 
 
 def _place(code, name, first, last, payments_from, payments_to, participants, **more) -> Place:
@@ -70,6 +71,7 @@ HELA_FAMILJEN = Design(
     title_en="Hela Familjen (simulated households)",
     cutoff=date(2021, 12, 31),
     effect_sek=-2_000.0,
+    unit="family",
     process=Process(),
     places=(
         _place(

@@ -9,7 +9,6 @@ from hfcore.results import is_shown, one_row
 
 LEVELS = maryland_scale.VERBS[::-1]
 FIRST_YEAR = 12
-HEADLINE_CAUSE = "self_sufficiency"
 FIRST_WINDOW = "1-12"
 LATER_WINDOW = "13-24"
 

@@ -14,11 +14,13 @@ from hfpublish import html_pages
 from hfpublish.evidence import FIRST_WINDOW, households, verb_level
 from hfpublish.report_sentences import (
     certainty_sentence,
-    headline,
+    conclude_sentence,
     pooled_sentence,
+    tens,
     trajectory_sentence,
 )
 from hfpublish.sentences import sentence
+from hfpublish.support_sentences import verdict_and_answer
 
 SUPPORT, TRAJECTORIES = "30_support_costs", "10_trajectories"
 KINDS = ("seen", "unseen", "failed", "awaited")
@@ -30,13 +32,15 @@ _STEP, _ROOM = 1000, 1.1
 class Answer:
     """What stands first about a municipality.
 
-    ``kind`` is one of ``KINDS``; ``sentences`` begin with the finding; ``bar`` places the range
-    on a scale (None where there is none); ``facts`` are pairs of what and how much.
+    ``kind`` is one of ``KINDS``; ``sentences`` begin with the finding; ``sections`` are pairs of a
+    heading and its sentences; ``bar`` places the range on a scale (None where there is none);
+    ``facts`` are pairs of what and how much.
     """
 
     kind: str
     verdict: str
     sentences: tuple[str, ...]
+    sections: tuple[tuple[str, str], ...] = ()
     bar: dict[str, str] | None = None
     facts: tuple[tuple[str, str], ...] = ()
 
@@ -44,7 +48,8 @@ class Answer:
         return html_pages.fragment("answer.html.j2", answer=self)
 
     def __repr__(self) -> str:
-        return "\n".join((self.verdict, *self.sentences))
+        parts = (f"{heading} {told}" for heading, told in self.sections)
+        return "\n".join((self.verdict, *self.sentences, *parts))
 
 
 def answer(
@@ -69,17 +74,24 @@ def answer(
     verdict = html_pages.texts(language)[f"verdict_{kind}"]
     if protected is None:
         return Answer(kind, verdict, ())
-    found, bar, facts = [], None, ()
+    found, sections, bar, facts = [], [], None, ()
     if SUPPORT not in missing:
-        found += [headline(protected, study, municipality, language)]
-        found += [certainty_sentence(protected, study, language)]
-        if kind == "unseen" and together is not None:
-            found += [pooled_sentence(together, language)]
+        verdict, told = verdict_and_answer(protected, study, municipality, language)
+        found.append(told)
+        if kind == "unseen" and together is not None and len(study.municipalities) > 1:
+            found.append(pooled_sentence(together, language))
+        sections.append(("sure", certainty_sentence(protected, study, language)))
         bar = range_bar(protected, language, reach)
         facts = _facts(protected, study, language)
     if TRAJECTORIES not in missing:
-        found.append(trajectory_sentence(protected, study, municipality, language))
-    return Answer(kind, verdict, tuple(filter(None, found)), bar, facts)
+        told = trajectory_sentence(protected, study, municipality, language)
+        sections.append(("families", told))
+    if SUPPORT not in missing and bar:
+        sections.append(("conclude", conclude_sentence(study, language)))
+        if kind == "unseen":
+            sections.append(("decide", sentence("conclude", "decide", language)))
+    named = tuple((sentence("parts", key, language), told) for key, told in sections if told)
+    return Answer(kind, verdict, tuple(filter(None, found)), named, bar, facts)
 
 
 def kind_of(protected: pd.DataFrame | None, missing: Sequence[str] = ()) -> str:
@@ -123,7 +135,7 @@ def _facts(protected: pd.DataFrame, study: Study, language: str) -> tuple[tuple[
     """How many took part, how many they are compared with, how strong that is, until when."""
     counts = {group: households(protected, group) for group in ("participant", "control")}
     found = [
-        (sentence("facts", group, language), number(count, language))
+        (sentence("facts", group, language), tens(count, language))
         for group, count in counts.items()
         if count is not None
     ]

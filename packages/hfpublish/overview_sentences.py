@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from hfcore.figures.dot_plots import ONE_MORE, name_of_all
-from hfcore.i18n.formats import joined, label, number, signed_money
+from hfcore.i18n.formats import joined, label, number
 from hfcore.i18n.texts import text
 from hfcore.results import is_shown, one_row
 from hfcore.study import Study
 from hfpublish.evidence import FIRST_WINDOW, verb_level
-from hfpublish.report_sentences import intervention
 from hfpublish.sentences import sentence
+from hfpublish.support_sentences import intervention, range_words, signed_ends, units
 
 ALL = "all"
 # With fewer municipalities their true differences can hardly be told from chance.
@@ -56,7 +56,7 @@ def seen_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
     own = dict(iter(effects.groupby("municipality", sort=False)))
     places = [each for each in study.municipalities if each.code in own]
     seen = [each.name for each in places if verb_level(own[each.code]) != "unseen"]
-    words = {"count": len(seen), "all": len(places)}
+    words = {"count": len(seen), "all": len(places)} | units(study, language)
     told = [
         sentence(
             "together", _seen_where(seen, places), language, **words, names=joined(seen, language)
@@ -85,16 +85,14 @@ def pooled_effect_sentence(protected: pd.DataFrame, study: Study, language: str)
     """
     row = _of_all(protected, "these")
     words = {"intervention": intervention(study, language), "window": _window(language)}
+    words |= units(study, language)
     if not is_shown(row) or pd.isna(row["ci_low"]):
         return sentence("together", "alone", language, **words)
-    ends = {end: signed_money(row[f"ci_{end}"], language) for end in ("low", "high")}
+    ends = signed_ends(row, language)
     is_open = row["ci_low"] <= 0 <= row["ci_high"] or row["status"] != "ok"
     if is_open:
         return sentence("together", "open", language, **words, **ends)
-    sizes = sorted(abs(row[end]) for end in ("ci_low", "ci_high"))
-    low, high = (number(each, language) for each in sizes)
-    direction = text("words", "less" if row["ci_high"] < 0 else "more", language)
-    return sentence("together", "clear", language, **words, low=low, high=high, direction=direction)
+    return sentence("together", "clear", language, **words, range=range_words(row, language))
 
 
 def _window(language: str) -> str:
@@ -119,8 +117,7 @@ def spread_sentence(protected: pd.DataFrame, language: str) -> str:
         found.append(sentence("together", "few", language, count=_places(protected)))
     another = _of_all(protected, "another")
     if is_shown(another) and another["status"] == "ok":
-        ends = {end: signed_money(another[f"ci_{end}"], language) for end in ("low", "high")}
-        found.append(sentence("together", "predicted", language, **ends))
+        found.append(sentence("together", "predicted", language, **signed_ends(another, language)))
     return " ".join(found)
 
 
@@ -131,7 +128,7 @@ def _places(protected: pd.DataFrame) -> int:
     return int(protected.loc[own, "municipality"].nunique())
 
 
-def share_sentence(steadied: pd.DataFrame, language: str) -> str:
+def share_sentence(steadied: pd.DataFrame, study: Study, language: str) -> str:
     """Of 100 families in the average municipality, how many had left, and in one more.
 
     ``steadied`` are rows of ``pooled_curves.steadied_shares``; empty where they are not pooled.
@@ -148,7 +145,7 @@ def share_sentence(steadied: pd.DataFrame, language: str) -> str:
         "highest": predicted["ci_high"],
     }
     words = {name: number(value * 100, language) for name, value in hundred.items()}
-    words |= {"cause": label("causes", pooled["cause"], language)}
+    words |= {"cause": label("causes", pooled["cause"], language)} | units(study, language)
     return sentence("together", "shares", language, month=int(pooled["month"]), **words)
 
 

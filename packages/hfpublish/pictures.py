@@ -27,18 +27,22 @@ def picture(
     language: str = "sv",
     names: Mapping[str, str] | None = None,
     has_table: bool = True,
+    optional: bool = False,
 ) -> Picture | Markdown:
     """The figure as a picture for fine screens, with what it shows in words and in a table.
 
     It comes in two widths, for telephones and for all else. ``has_table`` is False where the
     page shows the same figures in a table of its own.
 
-    Where there is nothing to draw, a sentence that says so.
+    Where there is nothing to draw, a sentence that says so; nothing at all where the picture is
+    ``optional`` and the study has no such figures.
 
     The drawing itself is closed, so that a notebook shows the picture only.
     """
     if rows["estimate"].isna().all():
         plt.close(ax.figure)
+        if optional and rows.empty:
+            return Markdown("")
         return Markdown(text("words", "no_rows", language))
     image = Picture(
         figure_png(ax, 2, WIDE_PICTURE), alt=alt_text(rows, language, names), retina=True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hfcore.i18n.formats import day, label, number, percentage_points
+from hfcore.i18n.formats import day, joined, label, number, percentage_points
 from hfcore.metrics.plans_over_time import pair_level, point_pairs
 from hfcore.results import is_shown, one_row, rows_of
 from hfcore.schema import GROUPS
@@ -17,14 +17,31 @@ from hfpublish import support_sentences
 from hfpublish.earlier_reports import fair_times as fair_times
 from hfpublish.earlier_reports import naive_sentences as naive_sentences
 from hfpublish.earlier_reports import queue_sentence as queue_sentence
-from hfpublish.evidence import FIRST_WINDOW, FIRST_YEAR, HEADLINE_CAUSE, LATER_WINDOW, households
+from hfpublish.evidence import FIRST_WINDOW, FIRST_YEAR, LATER_WINDOW, households
 from hfpublish.sentences import sentence
-from hfpublish.support_sentences import intervention, names, signed_ends
+from hfpublish.support_sentences import intervention, names
 
 # Notebooks and pages find every sentence here.
 headline, pooled_sentence = support_sentences.headline, support_sentences.pooled_sentence
 
 FEW_HOUSEHOLDS = 50
+# In the programme: below it a difference that shows is told to be often exaggerated.
+SMALL_GROUP = 100
+LEAST_TOTAL = 0.9
+EXACT_UNDER = 20
+# Ways of counting that are meant as answers; the others are shown because readers know them.
+HONEST_CHOICES = (
+    "unadjusted",
+    "base_early",
+    "base_last_quarter",
+    "base_first_year",
+    "with_moves",
+    "winsorised",
+    "fixed_prices",
+    "one_month",
+    "entropy_balanced",
+    "matched_pairs",
+)
 
 
 def trajectory_sentence(
@@ -32,10 +49,15 @@ def trajectory_sentence(
     study: Study,
     municipality: str,
     language: str,
-    cause: str = HEADLINE_CAUSE,
+    cause: str = "",
     month: int = FIRST_YEAR,
 ) -> str:
-    """Of 100 families, how many had left for a cause after some months, and how many remain."""
+    """Of 100 families, how many had ended for a cause after some months, and how many remain.
+
+    The first declared cause where none is given. How many remain is told only where the printed
+    shares of all causes and of those remaining add up to nearly all.
+    """
+    cause = cause or study.causes[0]
     here = {"group": "participant", "month": month, "dimension": ""}
     row = one_row(protected, "cumulative_incidence", cause=cause, **here)
     words = names(study, municipality, language) | {"cause": label("causes", cause, language)}
@@ -43,11 +65,23 @@ def trajectory_sentence(
         return sentence("trajectory", "few", language, **words)
     hundred = _of_hundred(row)
     key = "shown" if hundred["count"] else "hardly"
+    words["n"] = tens(households(protected) or 0, language)
     shown = sentence("trajectory", key, language, **words, month=month, **hundred)
     still = one_row(protected, "still_in_intervention", **here)
-    if not is_shown(still):
+    if not is_shown(still) or not _adds_up(protected, study, still, here):
         return shown
     return f"{shown} {sentence('trajectory', 'still', language, count=_hundred(still['estimate']))}"
+
+
+def _adds_up(protected: pd.DataFrame, study: Study, still: pd.Series, here: dict) -> bool:
+    """Whether the printed parts are between 90 and 100 of a hundred together."""
+    parts = [
+        one_row(protected, "cumulative_incidence", cause=each, **here) for each in study.causes
+    ]
+    if not all(is_shown(each) for each in parts):
+        return False
+    total = sum(each["estimate"] for each in parts) + still["estimate"]
+    return bool(LEAST_TOTAL - 1e-9 <= total <= 1 + 1e-9)
 
 
 def _of_hundred(row: pd.Series) -> dict[str, int]:
@@ -119,52 +153,142 @@ def _points_of(ends: list[float], language: str) -> dict[str, str]:
     }
 
 
-def certainty_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
-    """How sure the answer is and why: how many households, and how strong the comparison."""
+def certainty_sentence(
+    protected: pd.DataFrame, study: Study, language: str, municipality: str = ""
+) -> str:
+    """How sure the answer is and why: households, strength, choices, drift, chance."""
     n = households(protected)
     if n is None:
         return sentence("certainty", "unknown", language)
     effect = one_row(protected, "support_effect", dimension="window", level=FIRST_WINDOW)
     if not is_shown(effect) or effect["status"] != "ok":
-        return _why_unseen(effect, n, study, language)
-    base = sentence("certainty", "base", language, base=_base(effect, n, language))
+        return sentence("certainty", "took_part", language, n=tens(n, language))
+    found = [sentence("certainty", "base", language, base=_base(effect, n, language))]
     grade = one_row(protected, "design_grade")
     if is_shown(grade):
         shown = number(grade["estimate"], language)
         meaning = sentence("grades", shown, language)
-        base = f"{base} {sentence('certainty', 'grade', language, grade=shown, meaning=meaning)}"
-    return f"{base} {sentence('certainty', 'repeated', language)}"
+        found.append(sentence("certainty", "grade", language, grade=shown, meaning=meaning))
+    found += [_before_start(protected, language), _choices(protected, effect, language)]
+    if effect["ci_low"] > 0 or effect["ci_high"] < 0:
+        found.append(_drift(protected, language))
+        if pd.notna(effect["n_events"]) and effect["n_events"] < SMALL_GROUP:
+            found.append(sentence("certainty", "exaggerated", language))
+    found.append(_total(protected, study, language))
+    found.append(sentence("certainty", "repeated", language))
+    if len(study.municipalities) == 1:
+        place = study.municipalities[0].name
+        found.append(sentence("certainty", "one_place", language, place=place))
+    return " ".join(filter(None, found))
 
 
 def _base(effect: pd.Series, n: int, language: str) -> str:
     """How many households an effect rests on: those in its window of all that took part."""
-    counts = {"n": number(n, language)}
+    counts = {"n": tens(n, language)}
     if pd.isna(effect["n_events"]) or effect["n_events"] >= n:
         return sentence("certainty", "base_all", language, **counts)
-    counts["part"] = number(effect["n_events"], language)
+    counts["part"] = tens(effect["n_events"], language)
     return sentence("certainty", "base_part", language, **counts)
 
 
-def _why_unseen(effect: pd.Series | None, n: int, study: Study, language: str) -> str:
-    """Why there is no answer, and what the figures hold so far."""
-    counts = {"n": n, "needed": study.definitions.min_households_arm}
-    shown = {name: number(count, language) for name, count in counts.items()}
-    is_absent = effect is None or effect["status"] == "not_available"
-    why = sentence("certainty", "took_part" if is_absent else "few", language, **shown)
-    if not is_shown(effect) or pd.isna(effect["ci_low"]):
-        return why
-    ends = signed_ends(effect, language)
-    return f"{why} {sentence('certainty', 'so_far', language, **ends)}"
+def tens(count: float, language: str) -> str:
+    """A count in running text, in tens from twenty on: it was moved by chance anyway.
+
+    >>> tens(121, "en"), tens(9, "sv")
+    ('120', '9')
+    """
+    return number(round(count, -1) if count >= EXACT_UNDER else count, language)
+
+
+def _before_start(protected: pd.DataFrame, language: str) -> str:
+    """By how much mean support differed in the year before the start, to whole hundreds."""
+    means = rows_of(protected, "support_mean", variant="default")
+    year = means.loc[means["month"].between(-FIRST_YEAR, -1) & means["estimate"].notna()]
+    by_group = year.groupby("group")["estimate"].mean()
+    if not set(GROUPS) <= set(by_group.index):
+        return ""
+    gap = round(abs(by_group["participant"] - by_group["control"]), -2)
+    return sentence("certainty", "before", language, amount=number(gap, language)) if gap else ""
+
+
+def _choices(protected: pd.DataFrame, effect: pd.Series, language: str) -> str:
+    """In how many of the ways of counting that are meant as answers the answer is the same."""
+    here = {"level": FIRST_WINDOW, "variant": list(HONEST_CHOICES)}
+    rows = rows_of(protected, "support_effect_sensitivity", **here)
+    tried = rows.loc[rows["ci_low"].notna()]
+    if tried.empty:
+        return ""
+    same = _sides(tried["ci_low"], tried["ci_high"]).eq(_side(effect["ci_low"], effect["ci_high"]))
+    k, n = int(same.sum()), len(tried)
+    words = {"k": number(k, language), "n": number(n, language)}
+    if k == n:
+        return sentence("certainty", "all_agree", language, **words)
+    if 2 * k <= n:
+        return sentence("certainty", "few_agree", language, **words)
+    others = [label("variants", each, language) for each in tried.loc[~same, "variant"]]
+    return sentence("certainty", "some_agree", language, names=joined(others, language), **words)
+
+
+def _sides(low: pd.Series, high: pd.Series) -> pd.Series:
+    return low.gt(0).astype(int) - high.lt(0).astype(int)
+
+
+def _side(low: float, high: float) -> int:
+    return int(low > 0) - int(high < 0)
+
+
+def _drift(protected: pd.DataFrame, language: str) -> str:
+    """How much drift the answer bears beside how much there was before the start."""
+    here = {"dimension": "window", "level": FIRST_WINDOW}
+    found = {
+        name: one_row(protected, "support_drift_bound", variant=variant, **here)
+        for name, variant in (("breakdown", "breakdown"), ("drift", "largest_drift"))
+    }
+    if not all(is_shown(each) for each in found.values()):
+        return ""
+    words = {name: number(each["estimate"], language) for name, each in found.items()}
+    return sentence("certainty", "drift", language, **words)
+
+
+def _total(protected: pd.DataFrame, study: Study, language: str) -> str:
+    """The difference in kronor for all families in the first year, as a range."""
+    row = one_row(protected, "support_total", dimension="window", level=FIRST_WINDOW)
+    if not is_shown(row) or row["status"] != "ok" or pd.isna(row["ci_low"]):
+        return ""
+    row = pd.Series({end: round(row[end], -4) for end in ("ci_low", "ci_high")})
+    if row["ci_low"] <= 0 <= row["ci_high"]:
+        ends = support_sentences.signed_ends(row, language)
+        told = sentence("together", "from_to", language, **ends)
+    else:
+        told = support_sentences.range_words(row, language)
+    words = support_sentences.units(study, language) | {"range": told}
+    return sentence("certainty", "total", language, **words)
+
+
+def conclude_sentence(study: Study, language: str) -> str:
+    """What the answer is not."""
+    return sentence("conclude", "not", language, **support_sentences.units(study, language))
+
+
+def section(key: str, body: str, language: str) -> str:
+    """A heading and what stands below it, in Markdown; nothing where there is nothing to say."""
+    return f"## {sentence('parts', key, language)}\n\n{body}" if body else ""
 
 
 def limits(protected: pd.DataFrame, study: Study, language: str) -> list[str]:
     """What the figures cannot tell, as sentences."""
     n = households(protected)
-    keys = ["not_randomised", "peak", "support_is_not_welfare", "current_prices"]
+    has_effect = is_shown(
+        one_row(protected, "support_effect", dimension="window", level=FIRST_WINDOW)
+    )
+    keys = ["not_randomised", "peak"] if has_effect else []
+    has_support = not rows_of(protected, "support_mean").empty
+    keys += ["support_is_not_welfare", "current_prices"] if has_support else []
     later = one_row(protected, "support_effect", dimension="window", level=LATER_WINDOW)
     keys += ["second_year"] if is_shown(later) else []
     keys += ["few_households"] if n is None or n < FEW_HOUSEHOLDS else []
-    found = [sentence("limits", key, language) for key in keys]
+    words = support_sentences.units(study, language)
+    found = [sentence("limits", key, language, **words) for key in keys]
     return [
         *found,
         sentence("limits", "after_cutoff", language, cutoff=day(study.cutoff, language)),

@@ -25,7 +25,6 @@ _EFFECT = {"metric": "support_effect", "dimension": "window", "level": FIRST_WIN
 _EXITS = {
     "metric": "cumulative_incidence",
     "group": "participant",
-    "cause": "self_sufficiency",
     "month": 12,
     "dimension": "",
 }
@@ -121,7 +120,9 @@ def _card(
         "address": _address(state, code, language, up),
         "download": f"{up}{code}/results.csv" if state.languages and rows is not None else "",
         "effect": _cell(rows, language, SUPPORT in state.missing, **_EFFECT),
-        "exits": _cell(rows, language, TRAJECTORIES in state.missing, 100, **_EXITS),
+        "exits": _cell(
+            rows, language, TRAJECTORIES in state.missing, 100, cause=study.causes[0], **_EXITS
+        ),
         "made": {"text": made_on or texts["none"], "value": _order(state.made_on)},
     }
 

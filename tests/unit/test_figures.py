@@ -306,7 +306,7 @@ def test_shares_at_one_month_alone_are_rows_of_dots():
     rows = rows.assign(estimate=rows["estimate"].where(rows["month"].eq(12)))
     ax = figures.plot_cumulative_incidence(rows, "en")
     labels = [each.get_text() for each in ax.get_yticklabels()]
-    assert labels == ["self-sufficiency", "moved", "negative closure"]
+    assert labels == ["self-sufficiency", "moved", "ended, judged negative or not judged"]
     assert ax.get_title(loc="left") == "Share of families that have left, after 12 months"
     assert "16% (11–21%)" in words(ax)
     assert alt_text(rows, "en").count("%") == 9
@@ -515,7 +515,7 @@ def test_alternative_texts_say_what_is_shown(plot, make, language):
 def test_alternative_texts_by_hand():
     assert alt_text(curves(), "en") == (
         "Step curves over 24 months: self-sufficiency 32% after 24 months; moved 8% after 24 "
-        "months; negative closure 16% after 24 months."
+        "months; ended, judged negative or not judged 16% after 24 months."
     )
     said = alt_text(forest(), "en", {"1290": "Kristianstad"})
     assert "Kristianstad −1,300 kr (between −1,900 kr and −700 kr)" in said

@@ -1,5 +1,6 @@
 """What a reader meets first, and what the overview says of all municipalities."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -19,8 +20,11 @@ def seen():
 
 def test_the_answer_stands_before_why_and_before_the_families():
     found = first_screen.answer(seen(), STUDY, "1293", "sv")
-    assert (found.kind, found.verdict) == ("seen", "En skillnad syns")
-    assert [each.split()[0] for each in found.sentences] == ["Siffrorna", "Svaret", "Av"]
+    assert (found.kind, found.verdict) == ("seen", "Siffrorna talar för det")
+    assert [each.split()[0] for each in found.sentences] == ["Siffrorna"]
+    headings = [heading for heading, _ in found.sections]
+    assert headings == ["Hur säkert?", "Familjerna", "Dra inte slutsatsen"]
+    assert [told.split()[0] for _, told in found.sections] == ["Svaret", "Av", "att"]
     assert dict(found.facts)["Jämförelsens styrka"] == "3 av 5"
     assert dict(found.facts)["Uppgifter till och med"] == "31 december 2021"
 
@@ -29,17 +33,17 @@ def test_the_bar_lies_where_the_range_does():
     bar = first_screen.answer(seen(), STUDY, "1293", "en").bar
     # −3,100 to −900 on a scale from −4,000 to 4,000.
     assert (bar["left"], bar["width"]) == ("11.2", "27.5")
-    assert (bar["least"], bar["most"]) == ("4,000 kr less", "4,000 kr more")
+    assert (bar["least"], bar["most"]) == ("4,000 kr lower", "4,000 kr higher")
     wider = first_screen.range_bar(seen(), "en", 7000.0)
-    assert wider["least"] == "8,000 kr less"
+    assert wider["least"] == "8,000 kr lower"
 
 
 def test_what_failed_is_not_spoken_of():
     found = first_screen.answer(seen(), STUDY, "1293", "sv", [first_screen.SUPPORT])
     assert found.kind == "failed" and found.bar is None and not found.facts
-    assert len(found.sentences) == 1
+    assert not found.sentences and len(found.sections) == 1
     nothing = first_screen.answer(None, STUDY, "1293", "en", [first_screen.TRAJECTORIES])
-    assert nothing == first_screen.Answer("failed", "Could not be computed", ())
+    assert nothing == first_screen.Answer("failed", "Could not be calculated", ())
     awaited = first_screen.answer(None, STUDY, "1293", "en")
     assert awaited == first_screen.Answer("awaited", "No report yet", ())
 
@@ -49,7 +53,9 @@ def test_too_few_is_drawn_without_a_claim():
     found = first_screen.answer(frame, STUDY, "1293", "en")
     page = found._repr_html_()
     assert found.kind == "unseen" and 'class="answer unseen"' in page
-    assert 'aria-hidden="true"' in page and "anything from 3,900 kronor less" in page
+    assert "anything from 3,900 kronor lower" in page and "<strong" in page
+    # The bar is told in words to those who do not see it.
+    assert re.search(r'role="img" aria-label="[^"]*3,900 kronor lower', page)
 
 
 def test_a_name_is_never_markup():
@@ -90,8 +96,8 @@ def of_all(low, high, between, part, status="ok"):
 def test_the_municipalities_with_an_answer_are_named():
     frame = effects([(-3100, -900), (-3100, 900), (-3100, -900)], ("ok", "ok", "too_few"))
     assert overview_sentences.seen_sentence(frame, NATION, "en") == (
-        "A difference in support is seen in 1 of 3 municipalities: By 0. In the others it cannot "
-        "be seen yet. Without figures so far: 9 of 12 municipalities."
+        "A difference in support is seen in 1 of 3 municipalities: By 0. In the others the "
+        "households are too few to tell. Without figures so far: 9 of 12 municipalities."
     )
 
 
@@ -122,10 +128,10 @@ def test_many_are_counted_and_none_is_said(count, has_names):
 @pytest.mark.parametrize(
     ("low", "high", "status", "words"),
     [
-        (-2000, -500, "ok", f"mellan 500 och 2{NB}000 kronor mindre"),
-        (500, 2000, "ok", f"mellan 500 och 2{NB}000 kronor mer"),
-        (-2000, 0, "ok", "kan det inte ses ännu"),
-        (-2000, -500, "too_few", "kan det inte ses ännu"),
+        (-2000, -500, "ok", f"500–2{NB}000 kronor lägre"),
+        (500, 2000, "ok", f"500–2{NB}000 kronor högre"),
+        (-2000, 0, "ok", "kan ha blivit allt från"),
+        (-2000, -500, "too_few", "kan ha blivit allt från"),
     ],
 )
 def test_the_pooled_effect_says_what_its_interval_holds(low, high, status, words):
@@ -137,7 +143,7 @@ def test_the_pooled_effect_says_what_its_interval_holds(low, high, status, words
 
 def test_one_municipality_is_not_pooled():
     frame = effects([(-3100, -900)])
-    assert "två kommuner" in overview_sentences.pooled_effect_sentence(frame, NATION, "sv")
+    assert "bara en kommun" in overview_sentences.pooled_effect_sentence(frame, NATION, "sv")
     assert overview_sentences.spread_sentence(frame, "sv") == ""
 
 
@@ -148,9 +154,8 @@ def test_how_far_municipalities_differ(places, says_few):
     said = overview_sentences.spread_sentence(alike, "en")
     assert said.startswith("The municipalities' figures differ no more than chance gives.")
     assert ("too few to say" in said) == says_few
-    assert "between 2,500 kronor less and no difference." in said
+    assert "anything from 2,500 kronor lower to no difference." in said
     apart = pd.concat([frame, of_all(-2000, -500, 700.0, 0.4)], ignore_index=True)
-    assert "about 40 per cent" in overview_sentences.spread_sentence(apart, "en")
     assert "about 700 kronor" in overview_sentences.spread_sentence(apart, "en")
 
 
@@ -171,12 +176,12 @@ def shares():
 
 
 def test_shares_of_all_are_told_of_a_hundred():
-    assert overview_sentences.share_sentence(shares(), "en") == (
-        "In the average municipality about 22 of 100 families (between 15 and 30) leave for "
+    assert overview_sentences.share_sentence(shares(), NATION, "en") == (
+        "In the average municipality about 22 of 100 households (15 to 30) end the programme with "
         "self-sufficiency within 12 months. In one more municipality it could be between 5 and 50 "
         "of 100."
     )
-    assert overview_sentences.share_sentence(shares().head(2), "en") == ""
+    assert overview_sentences.share_sentence(shares().head(2), NATION, "en") == ""
     assert "12 months" in overview_sentences.share_caption(shares(), "en")
 
 
