@@ -109,9 +109,8 @@ class Publication:
     fine_mean_n: int = 20
     min_median_n: int = 20
     min_quartile_n: int = 40
-    min_step_events: int = 6
-    min_curve_events: int = 12
-    min_at_risk: int = 10
+    min_quarters_n: int = 50
+    min_started: int = 10
     min_model_arm: int = 10
     min_model_df: int = 10
     min_workers: int = 10

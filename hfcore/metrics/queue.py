@@ -43,8 +43,12 @@ def queue_times(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     cause = pd.Series(None, index=waiting.index, dtype="str")
     cause = cause.mask(left.notna(), OUTCOMES[1]).mask(start.notna(), OUTCOMES[0])
     end = start.fillna(left).fillna(cutoff)
-    months = (month_number(end) - month_number(waiting["referred_on"])).astype("Int64")
-    return waiting.assign(observed_months=months, cause=cause).loc[months >= 0]
+    referred = month_number(waiting["referred_on"])
+    months = (month_number(end) - referred).astype("Int64")
+    followed = month_number(pd.Series(cutoff, index=waiting.index)) - referred
+    return waiting.assign(observed_months=months, followup_months=followed, cause=cause).loc[
+        months >= 0
+    ]
 
 
 def queue_incidence(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -16,7 +16,6 @@ import pandas as pd
 from hfcore.study import Publication
 from hfpublish.audit.text_attacks import formulas, free_texts, single_units
 from hfpublish.disclosure.breakdowns import partition_column
-from hfpublish.disclosure.curve_steps import FALLING, SINGLE_SHARE_MONTH
 from hfpublish.disclosure.protection import OVER_TIME
 from hfpublish.disclosure.publication_rules import EXTREMES
 
@@ -177,50 +176,23 @@ def narrow_medians(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     return rows["estimate"].notna() & (median | quartile | outer)
 
 
-def single_steps(rows: pd.DataFrame, publication: Publication) -> pd.Series:
-    """8: a step of a curve that is the fate of a few, or a curve's end with few at risk."""
+def followed_shares(rows: pd.DataFrame, publication: Publication) -> pd.Series:
+    """8: a curve told at too many months, of too few, too finely, or with its events.
+
+    Months times groups is what leaks: the whole at quarters (from 50) or half years, its parts at
+    years.
+    """
     curves = _is_shown(rows, "curve") & rows["month"].notna()
     curves &= rows["true_at_risk"].notna() | rows["metric"].ne("reactivation")
-    found = pd.Series(False, index=rows.index)
-    keys = [each for each in KEYS if each != "month"]
-    for _, curve in rows.loc[curves].groupby(keys, sort=False, dropna=False):
-        found.loc[curve.index] = _bad_curve(curve.sort_values("month"), publication)
-    is_tail = rows["metric"].eq(FALLING[1]) & rows["dimension"].eq("")
-    return found | (curves & ~is_tail & rows["n_events"].notna())
-
-
-def _bad_curve(curve: pd.DataFrame, publication: Publication) -> np.ndarray:
-    """Which months of one curve give away too much."""
-    share, n, true_n, at_risk, so_far = (
-        curve[name].to_numpy(dtype="float64", na_value=np.nan)
-        for name in ("estimate", "n", "true_n", "true_at_risk", "true_events")
-    )
-    metric = curve["metric"].iloc[0]
-    height = 1 - share if metric in FALLING else share
-    few = np.where(np.isnan(true_n), n, true_n) < publication.min_share_denominator
-    bad = few | _off_grid(curve["estimate"], 0.01) | (at_risk < publication.min_at_risk)
-    if metric == FALLING[1]:
-        so_far = true_n - so_far
-    rise = np.diff(height, prepend=0.0)
-    steps = np.abs(rise) > 1e-9
-    fresh = _since_last_step(so_far, steps)
-    # Without the truth: the most events that a jump of so many whole percent can be.
-    first_is_none = np.where(np.arange(len(rise)) == 0, np.nan, np.abs(rise))
-    room = (first_is_none + 0.01) * (n + publication.noise_max)
-    told = np.where(np.isnan(fresh), np.where(steps & np.isnan(so_far), room, np.nan), fresh)
-    small = told < publication.min_step_events
-    is_single = len(curve) == 1 and curve["month"].iloc[0] == SINGLE_SHARE_MONTH
-    thin = pd.Series(so_far).max() < publication.min_curve_events
-    return bad | ((small | thin) & (not is_single))
-
-
-def _since_last_step(so_far: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """At each step of a curve how many events came since the step before; NaN elsewhere."""
-    fresh, last = np.full(len(so_far), np.nan), 0.0
-    for place in np.flatnonzero(steps):
-        fresh[place] = so_far[place] - last
-        last = so_far[place] if not np.isnan(so_far[place]) else last
-    return fresh
+    size = _size(rows)
+    is_part = rows["dimension"].ne("") | rows["period"].ne("")
+    slack = publication.noise_max * rows["true_n"].isna()
+    every = np.where(is_part, 12, np.where((size + slack).ge(50), 3, 6))
+    month = rows["month"].astype("float64")
+    dense = month.mod(every).ne(0) | ~month.between(1, 24)
+    few = _below(rows, 20, publication.noise_max) | rows["n_started"].astype("float64").lt(10)
+    fine = _off_grid(rows["estimate"], 0.01) | _off_grid(rows["ci_low"].fillna(0), 0.01)
+    return curves & (dense | few | fine | rows["n_events"].notna() | rows["ci_low"].isna())
 
 
 def open_models(rows: pd.DataFrame, publication: Publication) -> pd.Series:
@@ -235,9 +207,9 @@ def open_models(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     steps = rows["unit"].map({"share": 0.01, "months": 0.5, "count": 1.0, "ratio": 0.01})
     fine = _off_grid(rows["estimate"], steps.fillna(100.0))
     of_one = rows["variant"].str.startswith("leave_one_out")
-    # Who changed must be several, and with their number the difference tells how many each way.
+    # With the number of those who changed the difference tells how many each way.
     over_time = rows["metric"].isin(OVER_TIME)
-    counted = over_time & (events.lt(publication.min_step_events) | rows["n_events"].notna())
+    counted = over_time & rows["n_events"].notna()
     return shown & (few | fine | of_one | counted)
 
 
@@ -270,7 +242,7 @@ ATTACKS: tuple[tuple[int, str, Attack], ...] = (
     (5, "narrow sum", narrow_sums),
     (6, "narrow mean", narrow_means),
     (7, "median of few", narrow_medians),
-    (8, "curve steps", single_steps),
+    (8, "followed shares", followed_shares),
     (9, "open model result", open_models),
     (10, "thin series", thin_series),
     (11, "single unit", single_units),

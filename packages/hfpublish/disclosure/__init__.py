@@ -12,7 +12,7 @@ import pandas as pd
 
 from hfcore.results import check_results
 from hfcore.study import Publication, Study
-from hfpublish.disclosure import breakdowns, curve_steps, publication_rules, text_rules
+from hfpublish.disclosure import breakdowns, printed_shares, publication_rules, text_rules
 from hfpublish.disclosure.protection import KIND_OF, close_rows, open_rows, withhold
 
 Rule = Callable[[pd.DataFrame, Publication], pd.DataFrame]
@@ -25,7 +25,7 @@ RULES: tuple[tuple[int, Rule], ...] = (
     (3, breakdowns.withhold_sensitive),
     (1, publication_rules.noisy_counts),
     (4, publication_rules.protected_shares),
-    (8, curve_steps.coarse_curves),
+    (8, printed_shares.told_curves),
     (5, publication_rules.rounded_sums),
     (10, publication_rules.series_points),
     (7, publication_rules.medians),

@@ -2,7 +2,9 @@
 
 Each row of results gets its kind and the columns ``shown``, ``shown_low``, ``shown_high``,
 ``shown_n``, ``shown_events``, ``shown_at_risk`` and ``protection``. A rule reads the true columns
-and changes the shown ones; ``close_rows`` drops the true ones.
+and changes the shown ones; ``close_rows`` drops the true ones. ``moved`` is a share with its noise
+before rounding, ``worth_n`` how many independent members its range counts: differences of shares
+are made of them.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ def open_rows(results: pd.DataFrame) -> pd.DataFrame:
         key_events=rows["key_events"].fillna(rows["key_n"].where(is_count)),
         protection="none",
     )
-    return _tails_as_curves(_plain_shares(rows)).assign(**shown)
+    return _plain_shares(rows).assign(**shown, moved=float("nan"), worth_n=float("nan"))
 
 
 def _plain_shares(rows: pd.DataFrame) -> pd.DataFrame:
@@ -87,18 +89,6 @@ def _plain_shares(rows: pd.DataFrame) -> pd.DataFrame:
     is_plain = rows["kind"].eq("curve") & rows["n_at_risk"].isna() & rows["n_events"].notna()
     is_plain &= rows["metric"].eq("reactivation")
     return rows.assign(kind=rows["kind"].mask(is_plain, "share"))
-
-
-def _tails_as_curves(rows: pd.DataFrame) -> pd.DataFrame:
-    """Shares with at least so many months as what they are: curves that fall as members leave."""
-    is_tail = rows["metric"].eq("support_duration_band") & rows["dimension"].eq("")
-    tails = {
-        "kind": "curve",
-        "n_at_risk": rows["n_events"],
-        "n_events": rows["n"] - rows["n_events"],
-        "key_events": rows["key_n"] - rows["key_events"],
-    }
-    return rows.assign(**{name: rows[name].mask(is_tail, new) for name, new in tails.items()})
 
 
 def is_kind(rows: pd.DataFrame, *kinds: str) -> pd.Series:

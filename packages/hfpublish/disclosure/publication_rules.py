@@ -163,8 +163,8 @@ def model_results(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
 
     Rounded to 100 kr, whole percentage points,
     half months or two decimals. A difference of curves is told every half year only, and what
-    one household changes (``leave_one_out``) never. A change of the same persons over time needs
-    ``min_step_events`` that changed, moves by their noise, and their number is not shown.
+    one household changes (``leave_one_out``) never. A change of the same persons over time moves
+    by the noise of those who changed, and their number is not shown.
     """
     if not is_kind(rows, "model").any():
         return rows
@@ -174,8 +174,7 @@ def model_results(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     between = rows["metric"].eq("incidence_difference") & rows["month"].mod(6).ne(0).fillna(False)
     of_one = rows["variant"].str.startswith("leave_one_out")
     over_time = rows["metric"].isin(OVER_TIME)
-    few_changed = over_time & rows["n_events"].lt(publication.min_step_events).fillna(True)
-    rows = withhold(rows, models & (too_few | between.astype(bool) | of_one | few_changed))
+    rows = withhold(rows, models & (too_few | between.astype(bool) | of_one))
     rows = _moved_changes(rows, over_time)
     steps = {"share": SHARE_STEP, "months": MONTH_STEP, "count": 1.0, "ratio": RATIO_STEP}
     step = rows["unit"].map(steps).fillna(FINE_MEAN_STEP)
