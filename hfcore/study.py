@@ -89,7 +89,6 @@ class Definitions:
     min_households_arm: int = 30
     min_households_interval: int = 10
     min_households_group: int = 20
-    min_share_at_risk: float = 0.1
     seed: int = 1
 
 

@@ -40,7 +40,7 @@ def incidence_rows(
     """
     counts = counted(stays, causes)
     share, error = competing_risks.aalen_johansen(counts)
-    behind = _behind(stays, causes, months)
+    behind = numbers_behind(stays, causes, months)
     wide = {
         "estimate": competing_risks.at_times(counts, share, months),
         "error": competing_risks.at_times(counts, error, months),
@@ -65,7 +65,7 @@ def remaining_rows(
     survival, error = competing_risks.kaplan_meier(counts)
     at = competing_risks.at_times(counts, survival, months, start=1.0)
     low, high = intervals.log_log(1 - at, competing_risks.at_times(counts, error, months))
-    behind = _behind(stays, causes, months)
+    behind = numbers_behind(stays, causes, months)
     closed, keys = (behind[name].sum(axis=1) for name in ("n_events", "key_events"))
     rows = pd.DataFrame(
         {
@@ -116,9 +116,10 @@ def worth_at(counts: EventCounts, months: np.ndarray) -> np.ndarray:
     return np.divide(still * (1 - still), variance, out=whole, where=variance > 0)
 
 
-def _behind(stays: pd.DataFrame, causes: tuple[str, ...], months: np.ndarray) -> dict:
+def numbers_behind(stays: pd.DataFrame, causes: tuple[str, ...], months: np.ndarray) -> dict:
     """Numbers and record keys of who had closed by, was known to, and was at risk in, each month.
 
+    Arrays by name: n_events and key_events of shape (months, causes), the others (months,).
     Known are all but those whose follow-up ended before the month without a closure.
     """
     time, code = coded(stays, causes)

@@ -12,6 +12,7 @@ from hfcore.estimators.intervals import wilson
 from hfcore.results import INSIDE_DTYPES, build_results
 from hfcore.study import Municipality, Publication, Study
 from hfpublish.disclosure import RULES, protect
+from hfpublish.disclosure.printed_shares import score_range
 from hfpublish.disclosure.protection import round_to
 
 # With this key a count of six or more keeps its value, so that edges can be seen.
@@ -88,7 +89,7 @@ def test_shares_need_twenty_and_are_whole_percent(n, is_shown):
     if is_shown:
         assert row["estimate"] == round(7 / n, 2)
         low, high = wilson(7, n)
-        assert (row["ci_low"], row["ci_high"]) == (round(float(low), 2), round(float(high), 2))
+        assert row["ci_low"] < low and row["ci_high"] > high
     assert row["protection"] == ("cell_key" if is_shown else "withheld")
 
 
@@ -118,7 +119,8 @@ def test_clustering_widens_the_protected_interval_too():
         metric="plan_changed",
         unit="share",
     )
-    assert (row["ci_low"], row["ci_high"]) == (round(float(low), 2), round(float(high), 2))
+    plain, more = score_range(np.array([0.4]), np.array([50.0]), 0.01)
+    assert (row["ci_low"], row["ci_high"]) == (plain.round(2), more.round(2))
 
 
 def later(n, changed, **more):
@@ -143,7 +145,7 @@ def test_a_change_over_time_is_told_however_few_changed(n, changed, is_shown):
 def test_a_change_over_time_moves_by_the_noise_of_those_who_changed():
     # Key 0.05 moves a count of six or more by −2: 2 of 40 adults are five percentage points.
     row = later(40, 10, key_events=0.05)
-    assert (row["estimate"], row["ci_low"], row["ci_high"]) == (0.05, -0.10, 0.20)
+    assert (row["estimate"], row["ci_low"], row["ci_high"]) == (0.05, -0.11, 0.21)
     assert pd.isna(row["n_events"])
     plain = later(40, 10, estimate=0.994, ci_high=1.0, key_events=0.95)
     assert plain["estimate"] <= 1 and plain["ci_high"] <= 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from hfcore.estimators.meta_analysis import worth_of
 from hfcore.results import OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
 
 KINDS = {
@@ -51,8 +52,18 @@ PARTITIONS = {
     "closure_share_naive": "cause",
     "closure_share_entered": "cause",
 }
-# Differences of the same persons' shares at two times: n_events counts those who changed.
-OVER_TIME = ("plan_changed_over_time", "plan_closer_over_time")
+# Differences of shares, each with the metric whose shares it is made of.
+DIFFERENCES = {
+    "incidence_difference": "cumulative_incidence",
+    "plan_changed_difference": "plan_changed",
+    "plan_closer_to_work": "plan_closer_to_work",
+}
+# Differences of the same persons' shares at two times, with the metric of those shares: n_events
+# counts those who changed.
+OVER_TIME = {
+    "plan_changed_over_time": "plan_changed",
+    "plan_closer_over_time": "plan_closer_to_work",
+}
 SHOWN = {
     "shown": "estimate",
     "shown_low": "ci_low",
@@ -73,6 +84,9 @@ def open_rows(results: pd.DataFrame) -> pd.DataFrame:
     rows = results.reset_index(drop=True)
     shown = {name: rows[true] for name, true in SHOWN.items()}
     kind = rows["metric"].map(KIND_OF).fillna("unknown").astype("str")
+    # A difference of shares is no share: it has no counts of its own.
+    of_shares = kind.isin(["share", "curve"]) & rows["group"].eq("difference")
+    kind = kind.mask(of_shares, "model")
     is_count = kind.eq("count") & rows["n_events"].isna() & rows["estimate"].notna()
     whole = rows["estimate"].where(is_count).round().astype("Int64")
     rows = rows.assign(
@@ -81,7 +95,16 @@ def open_rows(results: pd.DataFrame) -> pd.DataFrame:
         key_events=rows["key_events"].fillna(rows["key_n"].where(is_count)),
         protection="none",
     )
-    return _plain_shares(rows).assign(**shown, moved=float("nan"), worth_n=float("nan"))
+    return _plain_shares(rows).assign(
+        **shown, moved=float("nan"), worth_n=float("nan"), design_effect=_design_effect(rows)
+    )
+
+
+def _design_effect(rows: pd.DataFrame) -> pd.Series:
+    """How many times fewer independent members the exact interval says, to one decimal."""
+    worth = worth_of(rows["estimate"], rows["ci_low"], rows["ci_high"])
+    ratio = rows["n"].astype("float64") / worth
+    return ratio.round(1).clip(lower=1.0).fillna(1.0)
 
 
 def _plain_shares(rows: pd.DataFrame) -> pd.DataFrame:
