@@ -94,7 +94,11 @@ class Definitions:
 
 @dataclass(frozen=True)
 class Publication:
-    """The parameters of disclosure control, rule by rule."""
+    """The parameters of disclosure control, rule by rule; a study file may make them stricter only.
+
+    ``sensitive_reasons`` are closure reasons: a cause that half of its reasons make sensitive is so
+    whatever its name.
+    """
 
     noise_max: int = 3
     noise_variance: float = 2.0
@@ -115,7 +119,7 @@ class Publication:
     min_workers: int = 10
     min_newcomers: int = 5
     min_release_days: int = 91
-    sensitive_causes: tuple[str, ...] = ("deceased", "social_insurance")
+    sensitive_reasons: tuple[str, ...] = ("deceased", "social_insurance")
 
 
 @dataclass(frozen=True)

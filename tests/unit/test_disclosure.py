@@ -10,6 +10,7 @@ import pytest
 from hfcore.errors import MetricInputError
 from hfcore.estimators.intervals import wilson
 from hfcore.results import INSIDE_DTYPES, build_results
+from hfcore.schema import CLOSURE_REASONS
 from hfcore.study import Municipality, Publication, Study
 from hfpublish.disclosure import RULES, protect
 from hfpublish.disclosure.printed_shares import score_range
@@ -585,3 +586,34 @@ def test_rounding_goes_away_from_zero_at_halves():
         -0.01,
         0.32,
     ]
+
+
+def named(name, reasons, rest="other"):
+    """A study that calls a cause by another name."""
+    causes = {"own_income": ("work",), name: reasons, rest: "rest"}
+    definitions = replace(STUDY.definitions, causes=causes, cause_variants={})
+    return replace(STUDY, definitions=definitions)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "is_sensitive"),
+    [
+        (("deceased",), True),
+        (("social_insurance", "deceased"), True),
+        (("deceased", "transferred"), True),
+        (("deceased", "transferred", "moved"), False),
+        (("moved",), False),
+    ],
+)
+def test_a_sensitive_cause_is_known_by_its_reasons_not_its_name(reasons, is_sensitive):
+    study = named("gone", reasons)
+    row = {"cause": "gone", "estimate": 2.0, "n": 19, "n_events": 2}
+    row = one(row, study, metric="eligible", unit="count")
+    assert pd.isna(row["estimate"]) == is_sensitive
+
+
+def test_the_rest_is_sensitive_where_only_deaths_are_left():
+    listed = tuple(each for each in CLOSURE_REASONS if each not in ("work", "deceased"))
+    study = named("named", listed, rest="unnamed")
+    row = {"cause": "unnamed", "estimate": 2.0, "n": 19, "n_events": 2}
+    assert pd.isna(one(row, study, metric="eligible", unit="count")["estimate"])

@@ -9,17 +9,43 @@ through.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from hfcore.study import Publication
+from hfcore.schema import CLOSURE_REASONS
+from hfcore.study import Publication, Study
 from hfpublish.audit.text_attacks import formulas, free_texts, single_units
 from hfpublish.disclosure.breakdowns import partition_column
 from hfpublish.disclosure.protection import OVER_TIME
 from hfpublish.disclosure.publication_rules import EXTREMES
 
 Attack = Callable[[pd.DataFrame, Publication], pd.Series]
+# What is small and what is sensitive, apart from the rules and from the study, which may only be
+# stricter: a rule that is loosened in the one place is found from the other.
+OWN_LIMITS = {
+    "noise_max": 3,
+    "noise_variance": 2.0,
+    "never_shown_below": 3,
+    "min_breakdown_n": 20,
+    "min_mean_cell": 5.0,
+    "min_share_denominator": 20,
+    "min_sum_n": 10,
+    "dominance_percent": 20,
+    "min_mean_n": 10,
+    "fine_mean_n": 20,
+    "min_median_n": 20,
+    "min_quartile_n": 40,
+    "min_quarters_n": 50,
+    "min_started": 10,
+    "min_model_arm": 10,
+    "min_model_df": 10,
+    "min_workers": 10,
+    "min_newcomers": 5,
+    "min_release_days": 91,
+}
+SENSITIVE_REASONS = ("deceased", "social_insurance")
 _PARTS = ["level", "cause", "period"]
 KEYS = ["municipality", "notebook", "metric", "variant", "group", "dimension", "month", *_PARTS]
 TRUE = {"n": "true_n", "n_events": "true_events", "n_at_risk": "true_at_risk"}
@@ -28,6 +54,27 @@ MIN_SUM_HALF_WIDTH_SEK = 1000
 MIN_CANDIDATES = 3
 UNMOVED_SHARE, UNMOVED_LEAST = 0.6, 10
 _SEK = ("sek", "sek_per_month")
+
+
+def strictest(publication: Publication) -> Publication:
+    """The audit's own limits, or the study's where those are stricter."""
+    limits = {name: max(own, getattr(publication, name)) for name, own in OWN_LIMITS.items()}
+    return replace(publication, **limits)
+
+
+def sensitive_words(study: Study) -> set[str]:
+    """Reasons that tell of health, and causes half of whose reasons do, by whatever name."""
+    words = {*SENSITIVE_REASONS, *study.publication.sensitive_reasons}
+    found = set(words)
+    for variant in ("default", *study.definitions.cause_variants):
+        causes = study.cause_of(variant)
+        lists = {cause: own for cause, own in causes.items() if not isinstance(own, str)}
+        rest = set(CLOSURE_REASONS).difference(*lists.values())
+        for cause in causes:
+            own = set(lists.get(cause, rest))
+            if own and len(own & words) >= len(own - words):
+                found.add(cause)
+    return found
 
 
 def _is_shown(rows: pd.DataFrame, *kinds: str) -> pd.Series:
@@ -107,8 +154,7 @@ def small_breakdowns(rows: pd.DataFrame, publication: Publication) -> pd.Series:
 
 def sensitive(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """3: a death or sickness is told of a small group."""
-    word = rows["cause"].mask(rows["cause"].eq(""), rows["level"])
-    told = word.isin(publication.sensitive_causes) & rows["estimate"].notna()
+    told = rows["is_sensitive"] & rows["estimate"].notna()
     size = _size(rows)
     is_cell = rows["kind"].eq("count") & rows["n"].eq(rows["estimate"]).fillna(False)
     together = size.groupby([rows[each] for each in KEYS[:5]], dropna=False).transform("sum")
@@ -187,10 +233,12 @@ def followed_shares(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     size = _size(rows)
     is_part = rows["dimension"].ne("") | rows["period"].ne("")
     slack = publication.noise_max * rows["true_n"].isna()
-    every = np.where(is_part, 12, np.where((size + slack).ge(50), 3, 6))
+    many = (size + slack).ge(publication.min_quarters_n)
+    every = np.where(is_part, 12, np.where(many, 3, 6))
     month = rows["month"].astype("float64")
     dense = month.mod(every).ne(0) | ~month.between(1, 24)
-    few = _below(rows, 20, publication.noise_max) | rows["n_started"].astype("float64").lt(10)
+    few = _below(rows, publication.min_breakdown_n, publication.noise_max)
+    few |= rows["n_started"].astype("float64").lt(publication.min_started)
     fine = _off_grid(rows["estimate"], 0.01) | _off_grid(rows["ci_low"].fillna(0), 0.01)
     return curves & (dense | few | fine | rows["n_events"].notna() | rows["ci_low"].isna())
 
@@ -204,7 +252,7 @@ def open_models(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     shown_arm = (rows["n"].astype("float64") + publication.noise_max) / np.where(both, 2, 1)
     few = arm.where(arm.notna(), shown_arm).lt(publication.min_model_arm)
     few |= rows["df"].lt(publication.min_model_df)
-    steps = rows["unit"].map({"share": 0.01, "months": 0.5, "count": 1.0, "ratio": 0.01})
+    steps = rows["unit"].map({"share": 0.01, "months": 0.1, "count": 1.0, "ratio": 0.01})
     fine = _off_grid(rows["estimate"], steps.fillna(100.0))
     of_one = rows["variant"].str.startswith("leave_one_out")
     # With the number of those who changed the difference tells how many each way.

@@ -72,7 +72,7 @@ def protect(
     """
     check_results(results)
     kept = publication_rules.frozen(results, earlier, days_since, study.publication)
-    rows = open_rows(kept)
+    rows = open_rows(kept, study)
     rows = withhold(rows, ~rows["metric"].isin(list(KIND_OF)))
     for _, rule in rules if len(rows) else ():
         rows = rule(rows, study.publication)

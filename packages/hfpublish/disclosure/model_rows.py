@@ -217,7 +217,8 @@ def _changed(row: pd.Series, printed: _Printed) -> tuple[float, ...]:
     they are for the printed share at the later point.
     """
     later = {"metric": OVER_TIME[row["metric"]], "dimension": "", "level": ""}
-    share = printed.find(row, **later, month=int(row["level"].split("-")[-1]))
+    month = row["level"].rpartition("-")[2]
+    share = printed.find(row, **later, month=int(month)) if month.isdigit() else None
     worth = 1.0 if share is None else share["worth_n"] / float(share["shown_n"])
     n, changed = float(row["n"]), float(row["n_events"])
     shown_n, shown = float(row["shown_n"]), float(row["shown_events"])
@@ -250,7 +251,7 @@ def _time(row: pd.Series, printed: _Printed, publication: Publication) -> tuple[
     curve = {"restricted_mean": "still_in_intervention"}.get(row["metric"], "cumulative_incidence")
     share = printed.find(row, metric=curve) if row["metric"] != "queue_restricted_mean" else None
     by_then = 0.0 if share is None else 1 - share["shown"] if is_stay else share["shown"]
-    part = min(told / by_then, 1.0) if by_then > 0 and told > 0 else HALF
+    part = min(told / by_then, 1.0) if by_then > 0 and told > 0 else max(HALF, told)
     spread = part + (1 - part) / 3
     worth = np.clip(np.floor(row["worth"] * WORTH_STEPS) / WORTH_STEPS, LEAST_WORTH, 1)
     ends = score_range(told, max(np.rint(shown_n * worth), 1), step, spread)

@@ -13,6 +13,8 @@ import pandas as pd
 
 from hfcore.estimators.meta_analysis import worth_of
 from hfcore.results import OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
+from hfcore.schema import CLOSURE_REASONS
+from hfcore.study import Study
 
 KINDS = {
     "count": (
@@ -76,7 +78,30 @@ ESTIMATE = ["shown", "shown_low", "shown_high"]
 BASES = ((50, "50+"), (20, "20–49"), (10, "10–19"), (0, "<10"))
 
 
-def open_rows(results: pd.DataFrame) -> pd.DataFrame:
+def sensitive_names(study: Study) -> set[str]:
+    """The sensitive closure reasons, and the causes that are sensitive by what they take in.
+
+    A cause is so where at least half of its reasons are, under whichever variant, and whatever the
+    study calls it.
+    """
+    reasons = set(study.publication.sensitive_reasons)
+    found = set(reasons)
+    for variant in ("default", *study.definitions.cause_variants):
+        for cause, own in reasons_of(study, variant).items():
+            if own and 2 * len(own & reasons) >= len(own):
+                found.add(cause)
+    return found
+
+
+def reasons_of(study: Study, variant: str) -> dict[str, set[str]]:
+    """The closure reasons of each cause; a cause by assessment, or the rest, has all not named."""
+    causes = study.cause_of(variant)
+    named = {each for own in causes.values() if not isinstance(own, str) for each in own}
+    rest = set(CLOSURE_REASONS) - named
+    return {cause: rest if isinstance(own, str) else set(own) for cause, own in causes.items()}
+
+
+def open_rows(results: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The results with their kind and with everything still shown as it is.
 
     A count's own contributors are its events where it has some, else all its n.
@@ -96,7 +121,13 @@ def open_rows(results: pd.DataFrame) -> pd.DataFrame:
         protection="none",
     )
     return _plain_shares(rows).assign(
-        **shown, moved=float("nan"), worth_n=float("nan"), design_effect=_design_effect(rows)
+        **shown,
+        is_sensitive=rows["cause"]
+        .mask(rows["cause"].eq(""), rows["level"])
+        .isin(list(sensitive_names(study))),
+        moved=float("nan"),
+        worth_n=float("nan"),
+        design_effect=_design_effect(rows),
     )
 
 
