@@ -22,7 +22,7 @@ from hfcore import store
 from hfcore.errors import TableAbsentError
 from hfcore.results import INSIDE_DTYPES
 from hfcore.study import Publication, Study
-from hfpublish.audit import reconstruction, releases
+from hfpublish.audit import followed_counts, reconstruction, releases
 from hfpublish.audit.attacks import ATTACKS, KEYS, TRUE, sensitive_words, strictest
 from hfpublish.audit.leaks import Secrets, forms_of, search
 from hfpublish.audit.releases import Release
@@ -100,6 +100,8 @@ def audit_rows(
         found += _told(bad, rule, name)
     sentences = reconstruction.findings(protected, limits)
     found += [("integer programme", 1, code, sentence) for code, sentence in sentences]
+    for code, sentence in followed_counts.findings(rows, limits):
+        found.append(("curves and model rows", 9, code, sentence))
     return pd.DataFrame(found, columns=COLUMNS)
 
 
