@@ -228,8 +228,8 @@ def test_a_level_given_lowers_the_verb_and_never_raises_it():
     assert "kan inte ses" in headline("sv", *parts, level="unseen")
 
 
-def incidence(share, low, high, cause="self_sufficiency", month=12):
-    columns = {"group": "participant", "cause": cause, "month": month, "estimate": share}
+def incidence(share, low, high, cause="self_sufficiency", month=12, **more):
+    columns = more | {"group": "participant", "cause": cause, "month": month, "estimate": share}
     return "cumulative_incidence", "share", columns | {"ci_low": low, "ci_high": high}
 
 
@@ -436,10 +436,13 @@ def test_where_there_is_nothing_to_compare_number_is_not_the_reason():
     assert report_sentences.certainty_sentence(alone, STUDY, "en") == "28 households took part."
 
 
-def test_a_share_of_nought_is_not_told_as_certain():
-    said = report_sentences.trajectory_sentence(
-        rows(incidence(0.0, 0.0, 0.11)), STUDY, "1293", "en"
-    )
+def test_a_share_of_nought_is_told_as_nought_to_three():
+    few = rows(incidence(0.0, 0.0, 0.11, n=30))
+    said = report_sentences.trajectory_sentence(few, STUDY, "1293", "en")
+    assert "0 to 3 had left for self-sufficiency after 12 months" in said
+    assert said.count("at most about 11") == 1
+    # Of very many, more than three are still less than a percent.
+    said = report_sentences.trajectory_sentence(few.assign(n=600), STUDY, "1293", "en")
     assert "none or only a few (at most about 11) had left for self-sufficiency" in said
 
 
