@@ -34,6 +34,10 @@ INSIDE_DTYPES = {
     "sum_absolute": "float64",
     "n_negative": "Int64",
     "df": "float64",
+    "n_others": "Int64",
+    "key_others": "float64",
+    "n_started": "Int64",
+    "worth": "float64",
 }
 PROTECTED_DTYPES = {"protection": "str", "base": "str"}
 OWNER_COLUMNS = ("study", "municipality", "notebook")

@@ -28,6 +28,8 @@ from hfcore.study import Municipality, Study, own_words
 from hfcore.study_file import CODE, NAME, read_study
 
 ALL = "all"
+# Where protected rows lie until the audit has passed them and the site made from them.
+WAITING = "protected.new"
 
 
 def data_root() -> Path:
@@ -293,9 +295,9 @@ def write_results(
 def write_protected(
     protected: pd.DataFrame, study_name: str, municipality: str, notebook: str
 ) -> None:
-    """Write the rows of one notebook that are safe to print."""
+    """Write the rows of one notebook that are to be printed, where they wait for the audit."""
     rows = _owned(protected, study_name, municipality, notebook)
-    write_parquet(rows, _results_path("protected", study_name, municipality, notebook))
+    write_parquet(rows, _results_path(WAITING, study_name, municipality, notebook))
 
 
 def read_results(study_name: str, municipality: str, notebook: str = "*") -> pd.DataFrame:
@@ -306,6 +308,12 @@ def read_results(study_name: str, municipality: str, notebook: str = "*") -> pd.
 def read_protected(study_name: str, municipality: str = "*", notebook: str = "*") -> pd.DataFrame:
     """The rows that are safe to print, of all municipalities and notebooks or of one."""
     return _read_rows("protected", study_name, municipality, notebook)
+
+
+def read_waiting(study_name: str) -> pd.DataFrame:
+    """All rows that wait for the audit where there are such, else those that have passed it."""
+    is_waiting = (processed_folder(study_name) / WAITING).is_dir()
+    return _read_rows(WAITING if is_waiting else "protected", study_name, "*", "*")
 
 
 def _read_rows(kind: str, study_name: str, municipality: str, notebook: str) -> pd.DataFrame:

@@ -96,13 +96,16 @@ class Definitions:
     min_households_arm: int = 30
     min_households_interval: int = 10
     min_households_group: int = 20
-    min_share_at_risk: float = 0.1
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Publication:
-    """The parameters of disclosure control, rule by rule."""
+    """The parameters of disclosure control, rule by rule; a study file may make them stricter only.
+
+    ``sensitive_reasons`` are closure reasons: a cause that half of its reasons make sensitive is so
+    whatever its name.
+    """
 
     noise_max: int = 3
     noise_variance: float = 2.0
@@ -116,15 +119,14 @@ class Publication:
     fine_mean_n: int = 20
     min_median_n: int = 20
     min_quartile_n: int = 40
-    min_step_events: int = 6
-    min_curve_events: int = 12
-    min_at_risk: int = 10
+    min_quarters_n: int = 50
+    min_started: int = 10
     min_model_arm: int = 10
     min_model_df: int = 10
     min_workers: int = 10
     min_newcomers: int = 5
     min_release_days: int = 91
-    sensitive_causes: tuple[str, ...] = ("deceased", "social_insurance")
+    sensitive_reasons: tuple[str, ...] = ("deceased", "social_insurance")
 
 
 @dataclass(frozen=True)

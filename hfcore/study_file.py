@@ -68,6 +68,8 @@ def build_study(raw: Mapping[str, Any]) -> Study:
     publication = _build_section(Publication, raw.get("publication", {}), "publication", mistakes)
     if definitions:
         _check_definitions(definitions, mistakes)
+    if publication:
+        _check_publication(publication, mistakes)
     sources = tuple(
         _build_source(each, place, mistakes)
         for place, each in enumerate(_rows(raw, "sources", mistakes, needed=False), start=1)
@@ -216,6 +218,25 @@ def _same_kind(value: Any, default: Any) -> bool:
 
 def _shown(default: Any) -> str:
     return str(list(default)) if isinstance(default, tuple) else str(default)
+
+
+def _check_publication(publication: Publication, mistakes: list[str]) -> None:
+    """No rule of disclosure control may be looser than its default, which is that of the rules."""
+    for each in fields(Publication):
+        own, rule = getattr(publication, each.name), each.default
+        if isinstance(rule, tuple):
+            missing = sorted(set(rule) - set(own))
+            unknown = sorted(set(own) - set(CLOSURE_REASONS))
+            if missing or unknown:
+                mistakes.append(
+                    f"publication.{each.name}: a study may only add to {', '.join(rule)}, and only "
+                    f"closure reasons: {', '.join(CLOSURE_REASONS)}."
+                )
+        elif own < rule:
+            mistakes.append(
+                f"publication.{each.name}: {own} is looser than the rules of publication allow; "
+                f"write {rule} or more, or leave it out."
+            )
 
 
 def _check_definitions(definitions: Definitions, mistakes: list[str]) -> None:

@@ -85,12 +85,19 @@ def _shares_at_one_month(shown: pd.DataFrame, language: str, ax: Axes | None) ->
 
 
 def draw_curve(ax: Axes, curve: pd.DataFrame, colour: str, dash: object) -> None:
-    """One curve as steps with its band; one month alone as a dot with its interval."""
+    """One curve as steps with its band, as a line through points where months lie between.
+
+    One month alone is a dot with its interval.
+    """
     months, share = floats(curve, "month"), floats(curve, "estimate")
     low, high = floats(curve, "ci_low"), floats(curve, "ci_high")
     if len(curve) == 1:
         ax.vlines(months, low, high, color=colour, linewidth=1.2)
         ax.plot(months, share, marker="o", color=colour, clip_on=False)
+        return
+    if np.diff(months).min() > 1:
+        ax.plot(months, share, marker="o", markersize=3, color=colour, linestyle=dash)
+        ax.fill_between(months, low, high, color=colour, alpha=0.10, linewidth=0)
         return
     months, share, low, high = through_last_month(months, share, low, high)
     ax.step(months, share, where="post", color=colour, linestyle=dash)

@@ -58,7 +58,10 @@ def back_since_start(
     )
     unknown = "not_available" if len(stays) else "too_few"
     measured = ["estimate", "ci_low", "ci_high"]
-    return _with_numbers(rows, paths, stays["record_key"].to_numpy(dtype="float64")).assign(
+    started = stays["followup_months"].to_numpy(dtype="float64", na_value=np.nan)[:, None] >= months
+    numbered = _with_numbers(rows, paths, stays["record_key"].to_numpy(dtype="float64"))
+    return numbered.assign(
+        n_started=started.sum(axis=0),
         **{column: rows[column].where(found.is_known) for column in measured},
         status=np.where(found.is_known, "ok", unknown),
         group="participant",
@@ -88,7 +91,8 @@ def _paths(stays: pd.DataFrame, back: pd.Series, cause: str, months: np.ndarray)
 def _with_numbers(rows: pd.DataFrame, paths: np.ndarray, keys: np.ndarray) -> pd.DataFrame:
     """Add how many there are, are back by, and were still followed and not back before a month."""
     is_back = paths[:, 1:] == _BACK
-    is_followed = (paths[:, :-1] <= _CLOSED_SO) & (paths[:, 1:] != UNKNOWN)
+    is_known = paths[:, 1:] != UNKNOWN
+    is_followed = (paths[:, :-1] <= _CLOSED_SO) & is_known
     return rows.assign(
         n=len(paths),
         key_n=keys.sum(),
@@ -96,6 +100,9 @@ def _with_numbers(rows: pd.DataFrame, paths: np.ndarray, keys: np.ndarray) -> pd
         key_events=keys @ is_back,
         n_at_risk=is_followed.sum(axis=0),
         key_at_risk=keys @ is_followed,
+        n_others=(is_known & ~is_back).sum(axis=0),
+        key_others=keys @ (is_known & ~is_back),
+        worth=is_known.sum(axis=0) / max(len(paths), 1),
     )
 
 

@@ -1,7 +1,12 @@
 """Curves of time to event as result rows: shares by month with the numbers and keys behind them.
 
 Below the metrics that draw such curves. Each takes one row a household: ``observed_months`` (whole
-months from 0), ``cause`` (null where no event was seen) and ``record_key``.
+months from 0), ``cause`` (null where no event was seen), ``record_key`` and, where it is known,
+``followup_months`` (how long it could have been followed, closed or not).
+
+For protection a row says beside n, n_events and n_at_risk how many are known *not* to have closed
+so by the month (``n_others``), how many started that long before the end of follow-up
+(``n_started``), and for how many of n independent households each counts (``worth``).
 """
 
 from __future__ import annotations
@@ -35,12 +40,14 @@ def incidence_rows(
     """
     counts = counted(stays, causes)
     share, error = competing_risks.aalen_johansen(counts)
-    behind = _behind(stays, causes, months)
+    behind = numbers_behind(stays, causes, months)
     wide = {
         "estimate": competing_risks.at_times(counts, share, months),
         "error": competing_risks.at_times(counts, error, months),
         "n_events": behind["n_events"],
         "key_events": behind["key_events"],
+        "n_others": behind["n_known"][:, None] - behind["n_events"],
+        "key_others": behind["key_known"][:, None] - behind["key_events"],
     }
     rows = pd.DataFrame({name: values.T.ravel() for name, values in wide.items()}).assign(
         cause=np.repeat(causes, len(months)), month=np.tile(months, len(causes))
@@ -58,15 +65,18 @@ def remaining_rows(
     survival, error = competing_risks.kaplan_meier(counts)
     at = competing_risks.at_times(counts, survival, months, start=1.0)
     low, high = intervals.log_log(1 - at, competing_risks.at_times(counts, error, months))
-    behind = _behind(stays, causes, months)
+    behind = numbers_behind(stays, causes, months)
+    closed, keys = (behind[name].sum(axis=1) for name in ("n_events", "key_events"))
     rows = pd.DataFrame(
         {
             "month": months,
             "estimate": at,
             "ci_low": 1 - high,
             "ci_high": 1 - low,
-            "n_events": behind["n_events"].sum(axis=1),
-            "key_events": behind["key_events"].sum(axis=1),
+            "n_events": closed,
+            "key_events": keys,
+            "n_others": behind["n_known"] - closed,
+            "key_others": behind["key_known"] - keys,
         }
     )
     return _with_risk(rows, counts, behind, months, repeats=1)
@@ -85,11 +95,33 @@ def _with_risk(
         key_n=behind["key_n"],
         n_at_risk=np.tile(competing_risks.at_risk_at(counts, months), repeats),
         key_at_risk=np.tile(behind["key_at_risk"], repeats),
+        n_started=np.tile(behind["n_started"], repeats),
+        worth=np.tile(worth_at(counts, months), repeats),
     )
 
 
-def _behind(stays: pd.DataFrame, causes: tuple[str, ...], months: np.ndarray) -> dict:
-    """Numbers and record keys of who had closed by, and who was at risk in, each month."""
+def worth_at(counts: EventCounts, months: np.ndarray) -> np.ndarray:
+    """For how many of n independent households each counts, by what the share still in says.
+
+    S (1 − S) / var(S) / n, all causes together (Cutler & Ederer 1958); 1 where nobody or everybody
+    has closed.
+    """
+    survival, error = competing_risks.kaplan_meier(counts)
+    still, spread = (
+        competing_risks.at_times(counts, each, months, start)
+        for each, start in ((survival, 1.0), (error, 0.0))
+    )
+    variance = spread**2 * counts.n
+    whole = np.ones(len(still))
+    return np.divide(still * (1 - still), variance, out=whole, where=variance > 0)
+
+
+def numbers_behind(stays: pd.DataFrame, causes: tuple[str, ...], months: np.ndarray) -> dict:
+    """Numbers and record keys of who had closed by, was known to, and was at risk in, each month.
+
+    Arrays by name: n_events and key_events of shape (months, causes), the others (months,).
+    Known are all but those whose follow-up ended before the month without a closure.
+    """
     time, code = coded(stays, causes)
     key = stays["record_key"].to_numpy(dtype="float64")
     beyond, width = int(np.max(months)) + 1, len(causes) + 1
@@ -99,11 +131,18 @@ def _behind(stays: pd.DataFrame, causes: tuple[str, ...], months: np.ndarray) ->
         for weights in (None, key)
     )
     left = keys.sum(axis=1)
+    lost, lost_keys = (np.append(0, each[:, 0].cumsum())[months] for each in (number, keys))
+    followed = stays["followup_months" if "followup_months" in stays else "observed_months"]
+    reach = np.clip(followed.to_numpy(dtype="float64", na_value=-1), -1, beyond).astype("int64")
+    started = np.bincount(reach + 1, minlength=beyond + 2)[::-1].cumsum()[::-1]
     return {
         "n_events": number[:, 1:].cumsum(axis=0)[months],
         "key_events": keys[:, 1:].cumsum(axis=0)[months],
         "key_at_risk": left[::-1].cumsum()[::-1][months],
         "key_n": left.sum(),
+        "n_known": len(stays) - lost,
+        "key_known": left.sum() - lost_keys,
+        "n_started": started[np.asarray(months) + 1],
     }
 
 

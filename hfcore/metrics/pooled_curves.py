@@ -8,9 +8,11 @@ import pandas as pd
 from hfcore.errors import MetricInputError
 from hfcore.estimators import competing_risks, intervals
 from hfcore.estimators.meta_analysis import pool_shares, worth_of
+from hfcore.metrics.incidence_rows import worth_at
 from hfcore.results import build_results, require_columns
 
 _BEHIND = ["n", "n_at_risk", "key_n", "key_at_risk", "n_events", "key_events"]
+_BEHIND += ["n_others", "key_others", "n_started"]
 
 
 def pooled_incidence(curves: pd.DataFrame) -> pd.DataFrame:
@@ -49,8 +51,10 @@ def pooled_incidence(curves: pd.DataFrame) -> pd.DataFrame:
     followed = at_risk > 0
     counts = competing_risks.EventCounts(months[followed], at_risk[followed], fresh[followed])
     share, error = competing_risks.aalen_johansen(counts)
+    worth = worth_at(counts, counts.times)
     shares = pd.DataFrame(
         {
+            "worth": np.tile(worth, len(causes)),
             "cause": np.repeat(causes, len(counts.times)),
             "month": np.tile(counts.times, len(causes)),
             "estimate": share.T.ravel(),

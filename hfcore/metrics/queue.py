@@ -7,7 +7,7 @@ import pandas as pd
 
 from hfcore.estimators import competing_risks, intervals
 from hfcore.metrics.contributions import entered, mean_rows
-from hfcore.metrics.incidence_rows import counted, incidence_rows
+from hfcore.metrics.incidence_rows import counted, incidence_rows, numbers_behind, worth_at
 from hfcore.results import build_results, join_results, require_columns
 from hfcore.study import Study, month_number
 
@@ -43,8 +43,12 @@ def queue_times(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     cause = pd.Series(None, index=waiting.index, dtype="str")
     cause = cause.mask(left.notna(), OUTCOMES[1]).mask(start.notna(), OUTCOMES[0])
     end = start.fillna(left).fillna(cutoff)
-    months = (month_number(end) - month_number(waiting["referred_on"])).astype("Int64")
-    return waiting.assign(observed_months=months, cause=cause).loc[months >= 0]
+    referred = month_number(waiting["referred_on"])
+    months = (month_number(end) - referred).astype("Int64")
+    followed = month_number(pd.Series(cutoff, index=waiting.index)) - referred
+    return waiting.assign(observed_months=months, followup_months=followed, cause=cause).loc[
+        months >= 0
+    ]
 
 
 def queue_incidence(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -59,8 +63,8 @@ def queue_incidence(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     ``queue_incidence``: one row an outcome (``cause`` queue_started, queue_left) and month since
     the referral, 0 … the study's horizon, as ``cumulative_incidence``.
     ``queue_restricted_mean``: mean months in the queue within ``reactivation_window_months``
-    (``month``); ``n_at_risk`` are those still waiting then. Null and ``too_few`` where the whole
-    time within the horizon is known of fewer households than an interval needs.
+    (``month``); ``n_at_risk`` are those still waiting then. Null and ``too_few`` where fewer
+    households than an interval needs were referred so long before the cut-off.
 
     Notes
     -----
@@ -91,10 +95,10 @@ def queue_incidence(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 def _mean_wait(waiting: pd.DataFrame, study: Study) -> pd.DataFrame:
     horizon = study.definitions.reactivation_window_months
     counts = counted(waiting, OUTCOMES)
-    is_known = waiting["cause"].notna() | waiting["observed_months"].ge(horizon)
-    allowed = is_known.sum() >= study.definitions.min_households_interval
     mean, error = competing_risks.restricted_mean(counts, horizon)
     low, high = intervals.estimate_t(mean, error if error > 0 else np.nan, counts.n - 1)
+    behind = numbers_behind(waiting, OUTCOMES, np.array([horizon]))
+    allowed = behind["n_started"][0] >= study.definitions.min_households_interval
     return pd.DataFrame(
         {
             "month": [horizon],
@@ -103,6 +107,10 @@ def _mean_wait(waiting: pd.DataFrame, study: Study) -> pd.DataFrame:
             "ci_high": [min(float(high), horizon) if allowed else np.nan],
             "n": [counts.n],
             "key_n": [waiting["record_key"].sum()],
+            "n_events": behind["n_events"].sum(axis=1),
+            "key_events": behind["key_events"].sum(axis=1),
+            "n_started": behind["n_started"],
+            "worth": worth_at(counts, np.array([horizon])),
             "n_at_risk": [int(competing_risks.at_risk_at(counts, [horizon])[0])],
             "df": [float(counts.n - 1) if counts.n else np.nan],
             "status": ["ok" if allowed else "too_few"],

@@ -63,7 +63,11 @@ def _timed(
     first = time.min(axis=1)
     cause = pd.Series(name, index=spells.index).where(time["event"].eq(first))
     cause = cause.mask(cause.isna() & time["gone"].eq(first), "gone")
-    return spells.assign(observed_months=first.astype("Int64"), cause=cause.astype("str"))
+    return spells.assign(
+        observed_months=first.astype("Int64"),
+        followup_months=time["end"],
+        cause=cause.astype("str"),
+    )
 
 
 def timed_exits(spells: pd.DataFrame) -> pd.DataFrame:

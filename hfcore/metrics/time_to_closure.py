@@ -19,7 +19,14 @@ from hfcore.metrics.closures import (
     variants,
 )
 from hfcore.metrics.contributions import has_stay
-from hfcore.metrics.incidence_rows import counted, difference_rows, incidence_rows, remaining_rows
+from hfcore.metrics.incidence_rows import (
+    counted,
+    difference_rows,
+    incidence_rows,
+    numbers_behind,
+    remaining_rows,
+    worth_at,
+)
 from hfcore.results import build_results, join_results, require_columns
 from hfcore.study import Study
 
@@ -105,8 +112,9 @@ def restricted_time(cohort: pd.DataFrame, study: Study, variant: str = "default"
     -------
     One row a horizon (``month``): ``restricted_mean`` for participants and ``months_lost`` by
     cause, also for controls where the cause is recorded for them. Mean and losses add up to the
-    horizon. Horizons are the measurement points and the study's horizon. Null and ``too_few``
-    where fewer than the declared least number or share of the households are still at risk.
+    horizon. Horizons are the measurement points and the study's horizon. ``n_events`` are those
+    closed (so) by then. Null and ``too_few`` where fewer than the declared least number of
+    households started so long before the end of follow-up; few at risk widen the intervals only.
 
     Notes
     -----
@@ -141,29 +149,30 @@ def horizons(study: Study) -> list[int]:
 
 
 def _time_rows(stays: pd.DataFrame, study: Study) -> pd.DataFrame:
-    counts = counted(stays, study.causes)
-    key_n = stays["record_key"].sum()
+    counts, at = counted(stays, study.causes), np.array(horizons(study))
+    behind, worth = numbers_behind(stays, study.causes, at), worth_at(counts, at)
     parts = []
-    for horizon in horizons(study):
+    for place, horizon in enumerate(at.tolist()):
         mean, mean_error = competing_risks.restricted_mean(counts, horizon)
         lost, lost_error = competing_risks.months_lost(counts, horizon)
+        closed, keys = (behind[name][place] for name in ("n_events", "key_events"))
         rows = pd.DataFrame(
             {
                 "cause": ["", *study.causes],
                 "estimate": [mean, *lost],
                 "error": [mean_error, *lost_error],
+                "n_events": [closed.sum(), *closed],
+                "key_events": [keys.sum(), *keys],
             }
-        )
-        parts.append(_judged(rows, counts, horizon, study).assign(month=horizon, key_n=key_n))
+        ).assign(n_started=behind["n_started"][place], worth=worth[place], month=horizon)
+        parts.append(_judged(rows, counts, horizon, study).assign(key_n=behind["key_n"]))
     return pd.concat(parts, ignore_index=True)
 
 
 def _judged(rows: pd.DataFrame, counts: EventCounts, horizon: int, study: Study) -> pd.DataFrame:
-    """Add intervals, or say that too few are still at risk at the horizon."""
+    """Add intervals, or say that too few started so long before the end of follow-up."""
     at_risk = int(competing_risks.at_risk_at(counts, [horizon])[0])
-    definitions = study.definitions
-    least = max(definitions.min_households_interval, definitions.min_share_at_risk * counts.n)
-    allowed = at_risk >= least
+    allowed = rows["n_started"].iloc[0] >= study.definitions.min_households_interval
     low, high = _restricted_ends(rows, counts.n - 1, horizon)
     return rows.drop(columns="error").assign(
         estimate=rows["estimate"] if allowed else np.nan,

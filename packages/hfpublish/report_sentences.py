@@ -24,7 +24,7 @@ from hfpublish.support_sentences import intervention, names
 # Notebooks and pages find every sentence here.
 headline, pooled_sentence = support_sentences.headline, support_sentences.pooled_sentence
 
-FEW_HOUSEHOLDS = 50
+FEW_HOUSEHOLDS, MANY_HOUSEHOLDS = 50, 600
 # In the programme: below it a difference that shows is told to be often exaggerated.
 SMALL_GROUP = 100
 LEAST_TOTAL = 0.9
@@ -64,13 +64,17 @@ def trajectory_sentence(
     if not is_shown(row):
         return sentence("trajectory", "few", language, **words)
     hundred = _of_hundred(row)
-    key = "shown" if hundred["count"] else "hardly"
     words["n"] = tens(households(protected) or 0, language)
+    # A printed nought may be up to three families; of very many, three are still below a percent.
+    few = "hardly_any" if pd.isna(row["n"]) or row["n"] >= MANY_HOUSEHOLDS else "hardly"
+    key = "shown" if hundred["count"] else few
     shown = sentence("trajectory", key, language, **words, month=month, **hundred)
     still = one_row(protected, "still_in_intervention", **here)
     if not is_shown(still) or not _adds_up(protected, study, still, here):
         return shown
-    return f"{shown} {sentence('trajectory', 'still', language, count=_hundred(still['estimate']))}"
+    count = _hundred(still["estimate"])
+    key = "still" if count else "still_few"
+    return f"{shown} {sentence('trajectory', key, language, count=count)}"
 
 
 def _adds_up(protected: pd.DataFrame, study: Study, still: pd.Series, here: dict) -> bool:

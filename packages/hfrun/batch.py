@@ -67,10 +67,12 @@ def run_study(
             _execute(run, own, workers, progress)
             _execute(run, whole, workers, progress)
             if not inside_only:
+                run.outcome.notes += [] if sandbox.is_watertight() else [sandbox.NOT_WATERTIGHT]
                 publication.protect_results(run)
                 _execute(run, public, workers, progress)
                 run.outcome.site = publication.publish(run)
         finally:
+            publication.discard(run)
             journal.save()
     return run.outcome
 

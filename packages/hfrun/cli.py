@@ -175,6 +175,8 @@ def run(
         )
     if outcome.site:
         print(outcome.site)
+    for note in outcome.notes:
+        _say(note)
     _say(f"{outcome.done} notebooks executed, {outcome.unchanged} unchanged.")
     if outcome.failures:
         count = len(outcome.failures)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from hfcore.errors import UsageError
 from hfcore.store import data_root
+from hfrun import sandbox
 
 if TYPE_CHECKING:
     from hfrun.kernel_provisioner import WarmProcess
@@ -75,6 +76,8 @@ class Place:
             own |= {"HOME": str(self.folder), "TMPDIR": str(self.folder)}
             own |= {"HFCORE_SEALED": os.pathsep.join([str(self.sealed_root), str(self.folder)])}
             root = self.sealed_root
+            if not sandbox.is_watertight():
+                own |= {"PYTHONPATH": str(self.sealed_root / sandbox.PROGRAMS)}
         own |= {"HFCORE_DATA": str(root)}
         own |= dict.fromkeys(ONE_THREAD, "1")
         own |= {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
@@ -92,7 +95,9 @@ def kernel_manager(place: Place) -> Iterator[Any]:
     module = "ipykernel_launcher" if place.sealed_root is None else "hfrun.sandbox"
     argv = [sys.executable, "-P", "-m", module, "-f", "{connection_file}"]
 
-    warm_process, metadata = warm_up(), {}
+    # A forked kernel has imported from where the programs lie, which may be beside the data.
+    is_apart = place.sealed_root is not None and not sandbox.is_watertight()
+    warm_process, metadata = None if is_apart else warm_up(), {}
     if warm_process is not None:
         from hfrun import kernel_provisioner
 

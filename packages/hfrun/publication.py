@@ -25,7 +25,15 @@ MAX_LEAKS_TOLD = 20
 
 
 def protect_results(run: Run) -> None:
-    """Make the protected rows of every results file that is new; drop those that have none."""
+    """Make the protected rows of every results file that is new; drop those that have none.
+
+    They lie in ``protected.new`` until ``publish`` has let the audit see them; ``protected`` and
+    ``site`` change together.
+    """
+    discard(run)
+    if (run.folder / "protected").is_dir():
+        shutil.copytree(run.folder / "protected", run.folder / store.WAITING)
+    (run.folder / store.WAITING).mkdir(exist_ok=True)
     definition = file_hash(store.raw_folder(run.study.name) / "study.toml")
     places, past = _result_files(run), releases.earlier(run.study.name)
     bound = {code: releases.binding(past, code, run.study.publication) for code, _ in places}
@@ -43,9 +51,15 @@ def protect_results(run: Run) -> None:
         if entry.error:
             run.outcome.count(keys[place], entry)
     dropped = _drop_orphans(run, places)
-    combined = run.folder / "protected" / "results.csv"
+    combined = run.folder / store.WAITING / "results.csv"
     if stale or dropped or not combined.exists():
         _write_csv(run, combined)
+
+
+def discard(run: Run) -> None:
+    """Remove the rows and the site that wait for the audit, if any do."""
+    for name in (store.WAITING, "site.new"):
+        shutil.rmtree(run.folder / name, ignore_errors=True)
 
 
 def _result_files(run: Run) -> dict[tuple[str, str], Path]:
@@ -60,7 +74,7 @@ def _result_files(run: Run) -> dict[tuple[str, str], Path]:
 
 
 def _protected_path(run: Run, code: str, notebook: str) -> Path:
-    return run.folder / "protected" / f"municipality={code}" / f"{notebook}.parquet"
+    return run.folder / store.WAITING / f"municipality={code}" / f"{notebook}.parquet"
 
 
 def _protect_one(
@@ -77,13 +91,15 @@ def _protect_one(
     except Exception as problem:
         path.unlink(missing_ok=True)
         return Entry("failed", mark, error=f"It could not be protected ({type(problem).__name__}).")
-    return Entry("done", mark, outputs={path.relative_to(run.folder).as_posix(): file_hash(path)})
+    # The place where the rows lie once the audit has passed them: until then they are not done.
+    lies = f"protected/municipality={code}/{notebook}.parquet"
+    return Entry("done", mark, outputs={lies: file_hash(path)})
 
 
 def _drop_orphans(run: Run, places: dict[tuple[str, str], Path]) -> bool:
     """Remove protected rows whose exact results are gone; return whether there were any."""
     wanted = {_protected_path(run, *place) for place in places}
-    orphans = set((run.folder / "protected").glob("municipality=*/*.parquet")) - wanted
+    orphans = set((run.folder / store.WAITING).glob("municipality=*/*.parquet")) - wanted
     for path in orphans:
         path.unlink()
     return bool(orphans)
@@ -95,7 +111,7 @@ def _write_csv(run: Run, path: Path) -> None:
 
     path.unlink(missing_ok=True)
     try:
-        rows = store.read_protected(run.study.name)
+        rows = store.read_waiting(run.study.name)
     except TableAbsentError:
         return
     half = path.with_name(f".{path.name}.half")
@@ -104,42 +120,40 @@ def _write_csv(run: Run, path: Path) -> None:
 
 
 def publish(run: Run) -> Path | None:
-    """Build the site and put it in the earlier one's place in one step; return its first page.
+    """Put the site and its rows in the places of the earlier ones; return the first page.
 
     Nothing is done where nothing has changed. What is put in place is kept as a release.
 
-    Raises LeakError where the audit finds anything; then the earlier site stands as it was.
+    Raises LeakError where the audit finds anything; then the earlier site and rows stand.
     """
     target, new, old = (run.folder / f"site{suffix}" for suffix in ("", ".new", ".old"))
     mark = _site_fingerprint(run)
     first = target / "index.html"
     if not run.force and run.journal.is_done("site", mark):
+        _swap(run.folder / store.WAITING, run.folder / "protected", run.folder / "protected.old")
         return first
     from hfpublish.site import write_front_pages
 
     shutil.rmtree(new, ignore_errors=True)
     pages = _collect_pages(run, new)
     write_front_pages(new, run.study, _states(run, pages))
-    _refuse_leaks(run, new)
+    _refuse_leaks(run)
     if (new / "results.csv").exists():
         releases.keep(run.study.name, run.study.publication)
+    _swap(run.folder / store.WAITING, run.folder / "protected", run.folder / "protected.old")
     _swap(new, target, old)
     outputs = dict(files_hash(target.rglob("*.html"), run.folder))
     run.journal.write("site", Entry("done", mark, outputs=outputs))
     return first
 
 
-def _refuse_leaks(run: Run, new: Path) -> None:
-    """Raise LeakError, and remove the site that waits, where the audit finds anything."""
+def _refuse_leaks(run: Run) -> None:
+    """Raise LeakError where the audit finds anything in what waits."""
     from hfpublish.audit import audit_study
 
-    try:
-        found = audit_study(run.study.name)
-        if len(found):
-            raise LeakError(leak_sentence(found))
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
+    found = audit_study(run.study.name)
+    if len(found):
+        raise LeakError(leak_sentence(found))
 
 
 def leak_sentence(found: pd.DataFrame) -> str:
@@ -157,7 +171,7 @@ def leak_sentence(found: pd.DataFrame) -> str:
 
 
 def _site_fingerprint(run: Run) -> str:
-    files = [*(run.folder / "public").glob("*/*.html"), run.folder / "protected" / "results.csv"]
+    files = [*(run.folder / "public").glob("*/*.html"), run.folder / store.WAITING / "results.csv"]
     failed = sorted(key for key, entry in run.journal.entries.items() if entry.status == "failed")
     definition = file_hash(store.raw_folder(run.study.name) / "study.toml")
     return fingerprint(
@@ -177,7 +191,7 @@ def _collect_pages(run: Run, new: Path) -> set[tuple[str, str]]:
                 shutil.copyfile(page, new / place / language / "index.html")
                 pages.add((code, language))
     new.mkdir(parents=True, exist_ok=True)
-    combined = run.folder / "protected" / "results.csv"
+    combined = run.folder / store.WAITING / "results.csv"
     if combined.exists():
         shutil.copyfile(combined, new / "results.csv")
         _write_parts(run, new, {code for code, _ in pages})
@@ -186,7 +200,7 @@ def _collect_pages(run: Run, new: Path) -> set[tuple[str, str]]:
 
 def _write_parts(run: Run, new: Path, codes: set[str]) -> None:
     """The figures of each municipality that has a report as a file of its own."""
-    rows = store.read_protected(run.study.name)
+    rows = store.read_waiting(run.study.name)
     for code, own in rows.groupby("municipality"):
         if code in codes - {store.ALL}:
             own.to_csv(new / code / "results.csv", index=False, lineterminator="\n")

@@ -2,7 +2,9 @@
 
 What a public page is made from is decided here, not by care in its cells. The process locks
 itself down before it reads anything: by Landlock, a Linux facility that neither it nor any program
-it starts can undo, and by an audit hook, which also holds where the system has no Landlock.
+it starts can undo, and by an audit hook. Where the system has no Landlock the hook does not hold C
+libraries (pyarrow, ctypes): there the kernel gets the programs too as copies, no path in its
+surroundings leads to the data, and the run says so.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from hfcore.errors import HfcoreError
+from hfcore.store import WAITING
 from hfrun import package_folders
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
@@ -46,6 +49,12 @@ _SYSTEM_FILES = (
     "/proc/filesystems",
     "/sys/devices/system/cpu",
     "/sys/devices/system/node",
+)
+PROGRAMS = "programs"
+NOT_WATERTIGHT = (
+    "This system has no Landlock, so a seal on the public notebooks holds within Python only. They "
+    "are made from a working copy that holds protected results alone, and nothing in their "
+    "surroundings leads to the rest."
 )
 _REFUSED = (
     "subprocess.Popen",
@@ -81,6 +90,8 @@ _WRITES = (
 def main() -> None:
     """Lock this process down to the folders in ``HFCORE_SEALED`` and become a kernel."""
     roots = [Path(each) for each in os.environ["HFCORE_SEALED"].split(os.pathsep)]
+    if os.environ.get("PYTHONPATH") == str(roots[0] / PROGRAMS):
+        _forget_other_places(roots[0])
     seal(roots)
     from ipykernel import kernelapp
 
@@ -99,11 +110,25 @@ def seal(roots: list[Path]) -> None:
     sys.addaudithook(_Fence(readable, roots))
 
 
+def is_watertight() -> bool:
+    """Whether this system can keep what is not Python's own (C libraries) from other files too."""
+    return landlock_version() > 0
+
+
+def _forget_other_places(root: Path) -> None:
+    """Import from the Python installation and the working copy alone, not from a checkout."""
+    known = [*_python_folders(), root]
+    sys.path[:] = [each for each in sys.path if any(Path(each).is_relative_to(k) for k in known)]
+
+
+def _python_folders() -> list[Path]:
+    python = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *site.getsitepackages()}
+    return [Path(each) for each in sorted(python)]
+
+
 def readable_paths() -> list[Path]:
     """What any Python program needs to read: its installation, our packages, system libraries."""
-    python = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *site.getsitepackages()}
-    own = [Path(each) for each in sorted(python)]
-    own += package_folders()
+    own = [*_python_folders(), *package_folders()]
     system = [Path(each) for each in (*_SYSTEM, *_SYSTEM_FILES, "/proc/self")]
     return [path for path in own + system if path.exists()]
 
@@ -111,8 +136,14 @@ def readable_paths() -> list[Path]:
 def fill(root: Path, data_root: Path, study_name: str, protected: Iterable[Path]) -> None:
     """Lay out the folder of a public notebook: the study's definition and protected results.
 
-    The definition goes without its sources, which tell of the raw files.
+    The definition goes without its sources, which tell of the raw files. Where the seal cannot hold
+    C libraries, the programs go along too, so that nothing in the kernel leads back to the data.
     """
+    if not is_watertight():
+        for folder in package_folders():
+            shutil.copytree(
+                folder, root / PROGRAMS / folder.name, ignore=shutil.ignore_patterns("__pycache__")
+            )
     definition = Path("raw") / study_name / "study.toml"
     raw = tomllib.loads((data_root / definition).read_text(encoding="utf-8"))
     raw.pop("sources", None)
@@ -120,7 +151,8 @@ def fill(root: Path, data_root: Path, study_name: str, protected: Iterable[Path]
     lines = [f"{json.dumps(key)} = {_toml(value)}\n" for key, value in raw.items()]
     (root / definition).write_text("".join(lines), encoding="utf-8")
     for path in protected:
-        copy = root / path.relative_to(data_root)
+        parts = path.relative_to(data_root).parts
+        copy = root.joinpath(*("protected" if each == WAITING else each for each in parts))
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
 

@@ -87,11 +87,12 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What a run came to: how many tasks were done, were done before, and failed, as sentences."""
+    """What a run came to: tasks done, done before and failed, and what is to be said of it."""
 
     done: int = 0
     unchanged: int = 0
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     site: Path | None = None
 
     @property
@@ -174,8 +175,8 @@ def _inputs(run: Run, task: Task) -> list[Path]:
         return sorted(run.folder.glob("results/municipality=[0-9]*/*.parquet"))
     if not task.is_public:
         return [*run.folder.glob(f"tables/*/municipality={part}/*.parquet")]
-    own = [*run.folder.glob(f"protected/municipality={part}/*.parquet")]
-    whole = [*run.folder.glob(f"protected/municipality={store.ALL}/*.parquet")]
+    own = [*run.folder.glob(f"{store.WAITING}/municipality={part}/*.parquet")]
+    whole = [*run.folder.glob(f"{store.WAITING}/municipality={store.ALL}/*.parquet")]
     return sorted({*own, *whole})
 
 
@@ -202,7 +203,7 @@ def _missing_input(run: Run, task: Task) -> str:
     """Say what a task cannot do without, where it is absent."""
     if task.is_public:
         own = "*" if task.municipality == store.ALL else task.municipality
-        has = any(run.folder.glob(f"protected/municipality={own}/*.parquet"))
+        has = any(run.folder.glob(f"{store.WAITING}/municipality={own}/*.parquet"))
         return "" if has else "There are no results to report."
     if task.municipality == store.ALL:
         return ""

@@ -76,6 +76,7 @@ def small_counts(folder):
 def test_a_leak_is_refused_and_the_earlier_site_stands(built, without_noise):
     site = built.joinpath(*HOME) / "site"
     before, kept = content(site), sorted((site.parent / "releases").iterdir())
+    rows = content(site.with_name("protected"))
     small_counts(built)
     with pytest.raises(LeakError) as caught:
         run_in(built, notebooks=["00_data_quality"])
@@ -84,6 +85,8 @@ def test_a_leak_is_refused_and_the_earlier_site_stands(built, without_noise):
     assert "small or unmoved count, rule 1, 1290 households" in told
     assert content(site) == before
     assert not site.with_name("site.new").exists()
+    assert content(site.with_name("protected")) == rows
+    assert not site.with_name(store.WAITING).exists()
     assert sorted((site.parent / "releases").iterdir()) == kept
 
 
@@ -105,7 +108,8 @@ def test_the_command_line_tells_a_leak_with_its_own_code(built):
     assert done.stdout == ""
     assert "nothing was published and the earlier site stands" in done.stderr
     assert "Traceback" not in done.stderr
-    assert cli.run_command(["audit", NAME]) == 5
+    # What stands is what stood before: no leaking row lies where rows are taken from.
+    assert cli.run_command(["audit", NAME]) == 0
 
 
 def test_a_leak_in_a_page_is_refused_too(built, monkeypatch):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -17,6 +18,7 @@ from hfcore.study_file import read_study
 from hfrun import engine, sandbox
 
 NO_LANDLOCK = OPTIONAL + "this system has no Landlock; the audit hook holds alone"
+CHECKOUT = str(Path(sandbox.__file__).parents[2])
 PARAMETERS = 'root = ""  # the real data folder'
 TRY = """
 import contextlib, ctypes, os, pathlib, shutil, socket, subprocess, sys, urllib.request
@@ -114,6 +116,31 @@ def test_no_way_out_and_the_normal_way_works(tmp_path, places):
     text = "".join(each.get("text", "") for each in outputs)
     assert text == f"reached []\n{CODES!r} 1 own\n"
     assert any("image/png" in each.get("data", {}) for each in outputs)
+
+
+def test_without_landlock_nothing_around_the_kernel_leads_to_the_data(
+    tmp_path, places, monkeypatch
+):
+    monkeypatch.setattr(sandbox, "landlock_version", lambda: 0)
+    data, _ = places
+    root = tmp_path / "apart"
+    root.mkdir()
+    sandbox.fill(root, data, NAME, [])
+    look = (
+        "import os, sys, hfcore, hfpublish\nimport pandas as pd\n"
+        "told = [*os.environ.values(), *sys.path, *sys.argv, hfcore.__file__, hfpublish.__file__]\n"
+        "print(hfcore.__file__.split(os.sep)[-3])\n"
+        f"print([each for each in told if {str(data)!r} in each])\n"
+        f"print([each for each in told if {CHECKOUT!r} in each and '.venv' not in each])"
+    )
+    path = write_notebook(tmp_path / "n.ipynb", look, NORMAL.replace(', open("own").read()', ""))
+    output = tmp_path / "out.ipynb"
+    done = engine.execute(path, output, {}, sealed_root=root)
+    assert done.error == ""
+    outputs = [o for c in nbformat.read(output, as_version=4).cells for o in c.get("outputs", [])]
+    lines = "".join(each.get("text", "") for each in outputs).splitlines()
+    assert lines[0].split()[0] == sandbox.PROGRAMS
+    assert lines[1:3] == ["[]", "[]"]
 
 
 def test_a_report_that_tries_fails(tmp_path, places):

@@ -110,6 +110,31 @@ def test_each_mistake_has_its_sentence(tmp_path, old, new, sentence):
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("min_mean_n = 9", "publication.min_mean_n: 9 is looser than the rules of publication"),
+        ("noise_variance = 0.0", "write 2.0 or more, or leave it out."),
+        ("noise_max = 0", "publication.noise_max: 0 is looser"),
+        ('sensitive_reasons = ["deceased"]', "a study may only add to deceased, social_insurance"),
+        (
+            'sensitive_reasons = ["deceased", "social_insurance", "played"]',
+            "and only closure reasons: work,",
+        ),
+    ],
+)
+def test_publication_may_only_be_stricter(tmp_path, line, sentence):
+    with pytest.raises(StudyError) as caught:
+        read(tmp_path, f"{GOOD}\n[publication]\n{line}\n")
+    assert sentence in str(caught.value)
+
+
+def test_stricter_publication_is_taken(tmp_path):
+    stricter = 'min_mean_n = 11\nsensitive_reasons = ["deceased", "social_insurance", "moved"]'
+    publication = read(tmp_path, f"{GOOD}\n[publication]\n{stricter}\n").publication
+    assert publication.min_mean_n == 11 and "moved" in publication.sensitive_reasons
+
+
 def test_broken_toml_tells_the_place_and_not_the_content(tmp_path):
     with pytest.raises(StudyError, match=r"not valid TOML in UTF-8 \(line 1, column") as caught:
         read(tmp_path, "Anna Andersson")

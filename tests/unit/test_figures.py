@@ -530,6 +530,10 @@ def test_protected_rows_can_be_drawn():
     )
     study = Study("s", {"sv": "S", "en": "S"}, True, date(2021, 12, 31), 2021, (place,))
     rows = curves().assign(n_events=lambda each: (each["estimate"] * 95).round().astype("Int64"))
-    shown = protect(rows.assign(key_n=0.5, key_events=0.5, key_at_risk=0.5), study)
+    keys = dict.fromkeys(("key_n", "key_events", "key_at_risk", "key_others"), 0.5)
+    behind = {"n_others": 95 - rows["n_events"], "n_started": 95, "worth": 1.0}
+    shown = protect(rows.assign(**keys, **behind), study)
     ax = figures.plot_cumulative_incidence(shown, "sv")
     assert any("egen försörjning" in each for each in words(ax))
+    # Each quarter a point, and a line through them, not steps that would say when.
+    assert ax.lines[0].get_xdata().tolist() == list(range(3, 25, 3))

@@ -132,7 +132,7 @@ def test_naive_shares_by_hand():
     assert pick(rows, variant="strict", cause="self_sufficiency")["n_events"].item() == 3
 
 
-def test_restricted_time_is_withheld_below_ten_at_risk():
+def test_restricted_time_is_withheld_below_ten_that_started_so_early():
     def status(households):
         cohort = small_cohort([("participant", 6, None)] * households)
         rows = time_to_closure.restricted_time(cohort, STUDY)
@@ -145,16 +145,12 @@ def test_restricted_time_is_withheld_below_ten_at_risk():
     assert status(11) == ("ok", 6.0, 11)
 
 
-def test_restricted_time_needs_a_tenth_at_risk():
-    def cohort(n_long):
-        early = [("participant", 1, "work")] * (150 - n_long)
-        return small_cohort(early + [("participant", 6, None)] * n_long)
-
-    status = [
-        pick(time_to_closure.restricted_time(cohort(n), STUDY), month=6)["status"].unique().tolist()
-        for n in (14, 15)
-    ]
-    assert status == [["too_few"], ["ok"]]
+def test_restricted_time_does_not_ask_how_many_are_left():
+    early = [("participant", 1, "work")] * 149
+    rows = time_to_closure.restricted_time(
+        small_cohort([*early, ("participant", 6, None)]).assign(followup_months=6), STUDY
+    )
+    assert pick(rows, month=6)["status"].eq("ok").all()
 
 
 # Against R
@@ -274,11 +270,10 @@ def test_where_nothing_varied_a_time_has_no_interval():
     assert rows[["ci_low", "ci_high"]].isna().all(axis=None)
 
 
-def test_restricted_time_at_24_months_has_too_few():
+def test_restricted_time_at_24_months_with_nine_at_risk():
     assert R["at_risk"][24] == 9
     rows = pick(results_of("restricted_time"), group="participant", month=24)
-    assert rows["status"].eq("too_few").all()
-    assert rows[["estimate", "ci_low", "ci_high"]].isna().all(axis=None)
+    assert rows["status"].eq("ok").all() and rows["estimate"].notna().all()
 
 
 def test_difference_from_the_two_curves_of_r():

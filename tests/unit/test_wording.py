@@ -250,8 +250,8 @@ def test_a_level_given_lowers_the_verb_and_never_raises_it():
     assert "inte att avgöra" in headline("sv", *parts, level="unseen")
 
 
-def incidence(share, low, high, cause="self_sufficiency", month=12):
-    columns = {"group": "participant", "cause": cause, "month": month, "estimate": share}
+def incidence(share, low, high, cause="self_sufficiency", month=12, **more):
+    columns = more | {"group": "participant", "cause": cause, "month": month, "estimate": share}
     return "cumulative_incidence", "share", columns | {"ci_low": low, "ci_high": high}
 
 
@@ -517,13 +517,16 @@ def test_without_an_answer_only_the_number_is_told(status):
     assert "too small to show" in report_sentences.certainty_sentence(rows(grade(3)), STUDY, "en")
 
 
-def test_a_share_of_nought_is_told_as_a_few():
-    frame = rows(incidence(0.0, 0.0, 0.11), participants(32))
-    said = report_sentences.trajectory_sentence(frame, STUDY, "1293", "en")
+def test_a_share_of_nought_is_told_as_nought_to_three():
+    few = rows(incidence(0.0, 0.0, 0.11, n=30), participants(32))
+    said = report_sentences.trajectory_sentence(few, STUDY, "1293", "en")
     assert said == (
         "Of the about 30 households who started in Hässleholm at most a few, 0 to 3, had ended "
         "the programme with self-sufficiency within 12 months."
     )
+    # Of very many, more than three are still less than a percent.
+    said = report_sentences.trajectory_sentence(few.assign(n=600), STUDY, "1293", "en")
+    assert "none or only a few (at most about 11) had ended the programme" in said
 
 
 @pytest.mark.parametrize(("n", "says_few"), [(49, True), (50, False)])

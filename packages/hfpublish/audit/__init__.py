@@ -10,7 +10,7 @@ import json
 import re
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +22,8 @@ from hfcore import store
 from hfcore.errors import TableAbsentError
 from hfcore.results import INSIDE_DTYPES
 from hfcore.study import Publication, Study
-from hfpublish.audit import reconstruction, releases
-from hfpublish.audit.attacks import ATTACKS, KEYS, TRUE
+from hfpublish.audit import followed_counts, reconstruction, releases
+from hfpublish.audit.attacks import ATTACKS, KEYS, TRUE, sensitive_words, strictest
 from hfpublish.audit.leaks import Secrets, forms_of, search
 from hfpublish.audit.releases import Release
 from hfpublish.disclosure.protection import KIND_OF
@@ -31,7 +31,7 @@ from hfpublish.disclosure.text_rules import TEXTS
 
 COLUMNS = ["attack", "rule", "where", "found"]
 ESTIMATES = ("estimate", "ci_low", "ci_high")
-PUBLIC_FOLDERS = ("site", "site.new", "protected")
+PUBLIC_FOLDERS = ("site", "site.new", "protected", store.WAITING)
 RENDERED = "public"
 VECTOR_SUFFIXES = (".svg", ".pdf", ".eps", ".ps")
 CANARIES = "canaries.txt"
@@ -39,7 +39,7 @@ COMMON_NAMES = ("root", "user", "runner", "localhost", "jupyter")
 
 
 def audit_study(study_name: str, canaries: Sequence[str] = ()) -> pd.DataFrame:
-    """Attack what a study would publish: ``site.new`` where one waits, else ``site``.
+    """Attack what a study would publish: what waits for it (``site.new``), else what stands.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def audit_study(study_name: str, canaries: Sequence[str] = ()) -> pd.DataFrame:
     never a value). No row: it may be published.
     """
     study, folder = store.load_study(study_name), store.processed_folder(study_name)
-    protected, exact = _rows("read_protected", study_name), _rows("read_results", study_name)
+    protected, exact = _rows(store.read_waiting, study_name), _rows(_read_exact, study_name)
     parts = []
     if protected is not None:
         parts.append(audit_rows(protected, study, exact, releases.earlier(study_name)))
@@ -61,9 +61,13 @@ def audit_study(study_name: str, canaries: Sequence[str] = ()) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _rows(read: str, study_name: str) -> pd.DataFrame | None:
+def _read_exact(study_name: str) -> pd.DataFrame:
+    return store.read_results(study_name, "*")
+
+
+def _rows(read: Callable[[str], pd.DataFrame], study_name: str) -> pd.DataFrame | None:
     try:
-        return getattr(store, read)(study_name, "*")
+        return read(study_name)
     except TableAbsentError:
         return None
 
@@ -80,17 +84,24 @@ def audit_rows(
     sharp as a reader's. ``earlier`` are the releases that came before.
     """
     found = []
+    limits = strictest(study.publication)
     for release in earlier:
-        found += _release_findings(protected, exact, release, study.publication)
-    kept = exact if exact is None else releases.settled(exact, earlier, study.publication)
-    rows = judged(protected, kept).assign(
-        raw_dimension=protected["dimension"].to_numpy(), raw_level=protected["level"].to_numpy()
+        found += _release_findings(protected, exact, release, limits)
+    kept = exact if exact is None else releases.settled(exact, earlier, limits)
+    rows = judged(protected, kept)
+    word = rows["cause"].mask(rows["cause"].eq(""), rows["level"])
+    rows = rows.assign(
+        raw_dimension=protected["dimension"].to_numpy(),
+        raw_level=protected["level"].to_numpy(),
+        is_sensitive=word.isin(list(sensitive_words(study))),
     )
     for rule, name, attack in ATTACKS:
-        bad = rows.loc[attack(rows, study.publication).fillna(False).astype(bool)]
+        bad = rows.loc[attack(rows, limits).fillna(False).astype(bool)]
         found += _told(bad, rule, name)
-    sentences = reconstruction.findings(protected, study.publication)
+    sentences = reconstruction.findings(protected, limits)
     found += [("integer programme", 1, code, sentence) for code, sentence in sentences]
+    for code, sentence in followed_counts.findings(rows, limits):
+        found.append(("curves and model rows", 9, code, sentence))
     return pd.DataFrame(found, columns=COLUMNS)
 
 
@@ -101,6 +112,8 @@ def judged(protected: pd.DataFrame, exact: pd.DataFrame | None) -> pd.DataFrame:
     have no exact counterpart (merged categories).
     """
     kind = protected["metric"].map(KIND_OF).fillna("unknown").astype("str")
+    of_shares = kind.isin(["share", "curve"]) & protected["group"].eq("difference")
+    kind = kind.mask(of_shares, "model")
     rows = _unescaped(protected).reset_index(drop=True).assign(kind=kind.to_numpy())
     if exact is None:
         empty = dict.fromkeys([*TRUE.values(), *INSIDE_DTYPES], np.nan)
@@ -164,10 +177,12 @@ def audit_files(folder: Path, study: Study, canaries: Sequence[str] = ()) -> pd.
     # Inside files may hold pseudonyms and paths; names and personal numbers stand nowhere.
     inside = replace(secrets, pseudonyms=frozenset(), names=())
     found: list[tuple[str, int, str, str]] = []
-    replaced = folder / "site" if (folder / "site.new").exists() else None
+    replaced = {
+        folder / name for name in ("site", "protected") if (folder / f"{name}.new").exists()
+    }
     kinds_of: dict[tuple[bytes, bool], set[str]] = {}
     for path in _files(folder):
-        if replaced in path.parents:
+        if not replaced.isdisjoint(path.parents):
             continue
         is_public, content = _is_public(path, folder), path.read_bytes()
         # A page is written once and copied into the site: the same bytes are searched once.

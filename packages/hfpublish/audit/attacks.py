@@ -9,18 +9,43 @@ through.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from hfcore.study import Publication
+from hfcore.schema import CLOSURE_REASONS
+from hfcore.study import Publication, Study
 from hfpublish.audit.text_attacks import formulas, free_texts, single_units
 from hfpublish.disclosure.breakdowns import partition_column
-from hfpublish.disclosure.curve_steps import FALLING, SINGLE_SHARE_MONTH
 from hfpublish.disclosure.protection import OVER_TIME
 from hfpublish.disclosure.publication_rules import EXTREMES
 
 Attack = Callable[[pd.DataFrame, Publication], pd.Series]
+# What is small and what is sensitive, apart from the rules and from the study, which may only be
+# stricter: a rule that is loosened in the one place is found from the other.
+OWN_LIMITS = {
+    "noise_max": 3,
+    "noise_variance": 2.0,
+    "never_shown_below": 3,
+    "min_breakdown_n": 20,
+    "min_mean_cell": 5.0,
+    "min_share_denominator": 20,
+    "min_sum_n": 10,
+    "dominance_percent": 20,
+    "min_mean_n": 10,
+    "fine_mean_n": 20,
+    "min_median_n": 20,
+    "min_quartile_n": 40,
+    "min_quarters_n": 50,
+    "min_started": 10,
+    "min_model_arm": 10,
+    "min_model_df": 10,
+    "min_workers": 10,
+    "min_newcomers": 5,
+    "min_release_days": 91,
+}
+SENSITIVE_REASONS = ("deceased", "social_insurance")
 _PARTS = ["level", "cause", "period"]
 KEYS = ["municipality", "notebook", "metric", "variant", "group", "dimension", "month", *_PARTS]
 TRUE = {"n": "true_n", "n_events": "true_events", "n_at_risk": "true_at_risk"}
@@ -29,6 +54,27 @@ MIN_SUM_HALF_WIDTH_SEK = 1000
 MIN_CANDIDATES = 3
 UNMOVED_SHARE, UNMOVED_LEAST = 0.6, 10
 _SEK = ("sek", "sek_per_month")
+
+
+def strictest(publication: Publication) -> Publication:
+    """The audit's own limits, or the study's where those are stricter."""
+    limits = {name: max(own, getattr(publication, name)) for name, own in OWN_LIMITS.items()}
+    return replace(publication, **limits)
+
+
+def sensitive_words(study: Study) -> set[str]:
+    """Reasons that tell of health, and causes half of whose reasons do, by whatever name."""
+    words = {*SENSITIVE_REASONS, *study.publication.sensitive_reasons}
+    found = set(words)
+    for variant in ("default", *study.definitions.cause_variants):
+        causes = study.cause_of(variant)
+        lists = {cause: own for cause, own in causes.items() if not isinstance(own, str)}
+        rest = set(CLOSURE_REASONS).difference(*lists.values())
+        for cause in causes:
+            own = set(lists.get(cause, rest))
+            if own and len(own & words) >= len(own - words):
+                found.add(cause)
+    return found
 
 
 def _is_shown(rows: pd.DataFrame, *kinds: str) -> pd.Series:
@@ -108,8 +154,7 @@ def small_breakdowns(rows: pd.DataFrame, publication: Publication) -> pd.Series:
 
 def sensitive(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     """3: a death or sickness is told of a small group."""
-    word = rows["cause"].mask(rows["cause"].eq(""), rows["level"])
-    told = word.isin(publication.sensitive_causes) & rows["estimate"].notna()
+    told = rows["is_sensitive"] & rows["estimate"].notna()
     size = _size(rows)
     is_cell = rows["kind"].eq("count") & rows["n"].eq(rows["estimate"]).fillna(False)
     together = size.groupby([rows[each] for each in KEYS[:5]], dropna=False).transform("sum")
@@ -177,50 +222,25 @@ def narrow_medians(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     return rows["estimate"].notna() & (median | quartile | outer)
 
 
-def single_steps(rows: pd.DataFrame, publication: Publication) -> pd.Series:
-    """8: a step of a curve that is the fate of a few, or a curve's end with few at risk."""
+def followed_shares(rows: pd.DataFrame, publication: Publication) -> pd.Series:
+    """8: a curve told at too many months, of too few, too finely, or with its events.
+
+    Months times groups is what leaks: the whole at quarters (from 50) or half years, its parts at
+    years.
+    """
     curves = _is_shown(rows, "curve") & rows["month"].notna()
     curves &= rows["true_at_risk"].notna() | rows["metric"].ne("reactivation")
-    found = pd.Series(False, index=rows.index)
-    keys = [each for each in KEYS if each != "month"]
-    for _, curve in rows.loc[curves].groupby(keys, sort=False, dropna=False):
-        found.loc[curve.index] = _bad_curve(curve.sort_values("month"), publication)
-    is_tail = rows["metric"].eq(FALLING[1]) & rows["dimension"].eq("")
-    return found | (curves & ~is_tail & rows["n_events"].notna())
-
-
-def _bad_curve(curve: pd.DataFrame, publication: Publication) -> np.ndarray:
-    """Which months of one curve give away too much."""
-    share, n, true_n, at_risk, so_far = (
-        curve[name].to_numpy(dtype="float64", na_value=np.nan)
-        for name in ("estimate", "n", "true_n", "true_at_risk", "true_events")
-    )
-    metric = curve["metric"].iloc[0]
-    height = 1 - share if metric in FALLING else share
-    few = np.where(np.isnan(true_n), n, true_n) < publication.min_share_denominator
-    bad = few | _off_grid(curve["estimate"], 0.01) | (at_risk < publication.min_at_risk)
-    if metric == FALLING[1]:
-        so_far = true_n - so_far
-    rise = np.diff(height, prepend=0.0)
-    steps = np.abs(rise) > 1e-9
-    fresh = _since_last_step(so_far, steps)
-    # Without the truth: the most events that a jump of so many whole percent can be.
-    first_is_none = np.where(np.arange(len(rise)) == 0, np.nan, np.abs(rise))
-    room = (first_is_none + 0.01) * (n + publication.noise_max)
-    told = np.where(np.isnan(fresh), np.where(steps & np.isnan(so_far), room, np.nan), fresh)
-    small = told < publication.min_step_events
-    is_single = len(curve) == 1 and curve["month"].iloc[0] == SINGLE_SHARE_MONTH
-    thin = pd.Series(so_far).max() < publication.min_curve_events
-    return bad | ((small | thin) & (not is_single))
-
-
-def _since_last_step(so_far: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """At each step of a curve how many events came since the step before; NaN elsewhere."""
-    fresh, last = np.full(len(so_far), np.nan), 0.0
-    for place in np.flatnonzero(steps):
-        fresh[place] = so_far[place] - last
-        last = so_far[place] if not np.isnan(so_far[place]) else last
-    return fresh
+    size = _size(rows)
+    is_part = rows["dimension"].ne("") | rows["period"].ne("")
+    slack = publication.noise_max * rows["true_n"].isna()
+    many = (size + slack).ge(publication.min_quarters_n)
+    every = np.where(is_part, 12, np.where(many, 3, 6))
+    month = rows["month"].astype("float64")
+    dense = month.mod(every).ne(0) | ~month.between(1, 24)
+    few = _below(rows, publication.min_breakdown_n, publication.noise_max)
+    few |= rows["n_started"].astype("float64").lt(publication.min_started)
+    fine = _off_grid(rows["estimate"], 0.01) | _off_grid(rows["ci_low"].fillna(0), 0.01)
+    return curves & (dense | few | fine | rows["n_events"].notna() | rows["ci_low"].isna())
 
 
 def open_models(rows: pd.DataFrame, publication: Publication) -> pd.Series:
@@ -232,12 +252,12 @@ def open_models(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     shown_arm = (rows["n"].astype("float64") + publication.noise_max) / np.where(both, 2, 1)
     few = arm.where(arm.notna(), shown_arm).lt(publication.min_model_arm)
     few |= rows["df"].lt(publication.min_model_df)
-    steps = rows["unit"].map({"share": 0.01, "months": 0.5, "count": 1.0, "ratio": 0.01})
+    steps = rows["unit"].map({"share": 0.01, "months": 0.1, "count": 1.0, "ratio": 0.01})
     fine = _off_grid(rows["estimate"], steps.fillna(100.0))
     of_one = rows["variant"].str.startswith("leave_one_out")
-    # Who changed must be several, and with their number the difference tells how many each way.
+    # With the number of those who changed the difference tells how many each way.
     over_time = rows["metric"].isin(OVER_TIME)
-    counted = over_time & (events.lt(publication.min_step_events) | rows["n_events"].notna())
+    counted = over_time & rows["n_events"].notna()
     return shown & (few | fine | of_one | counted)
 
 
@@ -270,7 +290,7 @@ ATTACKS: tuple[tuple[int, str, Attack], ...] = (
     (5, "narrow sum", narrow_sums),
     (6, "narrow mean", narrow_means),
     (7, "median of few", narrow_medians),
-    (8, "curve steps", single_steps),
+    (8, "followed shares", followed_shares),
     (9, "open model result", open_models),
     (10, "thin series", thin_series),
     (11, "single unit", single_units),

@@ -49,6 +49,11 @@ def allowed(shown: int, publication: Publication) -> tuple[int, int]:
     >>> allowed(0, Publication()), allowed(3, Publication()), allowed(26, Publication())
     ((0, 3), (1, 6), (23, 29))
 
+    1 and 2 are only ever shown as 0 or as the least count that is:
+
+    >>> allowed(4, Publication()), allowed(5, Publication())
+    ((3, 7), (3, 8))
+
     A count that noise never shows must be the true one:
 
     >>> allowed(2, Publication())
@@ -59,7 +64,8 @@ def allowed(shown: int, publication: Publication) -> tuple[int, int]:
         return 0, reach
     if shown < publication.never_shown_below:
         return shown, shown
-    return max(1, shown - reach), shown + reach
+    least = 1 if shown == publication.never_shown_below else publication.never_shown_below
+    return max(least, shown - reach), shown + reach
 
 
 @dataclass

@@ -131,7 +131,7 @@ def binding(releases: Iterable[Release], code: str, publication: Publication) ->
 
 def keep(study_name: str, publication: Publication) -> Path | None:
     """Keep what is about to be published; None where the figures are those of the last release."""
-    protected = store.read_protected(study_name, "*")
+    protected = store.read_waiting(study_name)
     folders = _folders(study_name)
     if folders and protected.equals(store.read_parquet(folders[-1] / PROTECTED)):
         return None

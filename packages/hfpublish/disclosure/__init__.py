@@ -12,7 +12,13 @@ import pandas as pd
 
 from hfcore.results import check_results
 from hfcore.study import Publication, Study
-from hfpublish.disclosure import breakdowns, curve_steps, publication_rules, text_rules
+from hfpublish.disclosure import (
+    breakdowns,
+    model_rows,
+    printed_shares,
+    publication_rules,
+    text_rules,
+)
 from hfpublish.disclosure.protection import KIND_OF, close_rows, open_rows, withhold
 
 Rule = Callable[[pd.DataFrame, Publication], pd.DataFrame]
@@ -25,12 +31,12 @@ RULES: tuple[tuple[int, Rule], ...] = (
     (3, breakdowns.withhold_sensitive),
     (1, publication_rules.noisy_counts),
     (4, publication_rules.protected_shares),
-    (8, curve_steps.coarse_curves),
+    (8, printed_shares.told_curves),
     (5, publication_rules.rounded_sums),
     (10, publication_rules.series_points),
     (7, publication_rules.medians),
     (6, publication_rules.rounded_means),
-    (9, publication_rules.model_results),
+    (9, model_rows.model_results),
     (12, publication_rules.team_figures),
     (14, text_rules.escaped_texts),
 )
@@ -66,7 +72,7 @@ def protect(
     """
     check_results(results)
     kept = publication_rules.frozen(results, earlier, days_since, study.publication)
-    rows = open_rows(kept)
+    rows = open_rows(kept, study)
     rows = withhold(rows, ~rows["metric"].isin(list(KIND_OF)))
     for _, rule in rules if len(rows) else ():
         rows = rule(rows, study.publication)

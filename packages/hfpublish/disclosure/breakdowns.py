@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
@@ -74,8 +72,8 @@ def _merge_one(cells: pd.DataFrame, publication: Publication) -> pd.DataFrame:
         return _merge_quarters(cells, allowed)
     if cells["dimension"].iloc[0] == "reason":
         cells = _added(cells, _families(cells["level"]), "level")
-        return cells if len(cells) <= allowed else _merge_last(cells, allowed, publication)
-    return _merge_last(cells, allowed, publication)
+        return cells if len(cells) <= allowed else _merge_last(cells, allowed)
+    return _merge_last(cells, allowed)
 
 
 def _families(reasons: pd.Series) -> pd.Series:
@@ -105,11 +103,11 @@ def _merge_quarters(cells: pd.DataFrame, allowed: int) -> pd.DataFrame:
     return withhold(cells, pd.Series(True, index=cells.index))
 
 
-def _merge_last(cells: pd.DataFrame, allowed: int, publication: Publication) -> pd.DataFrame:
+def _merge_last(cells: pd.DataFrame, allowed: int) -> pd.DataFrame:
     """The last categories as one; sensitive ones count as last."""
     column = cells["_column"].iloc[0]
     names = cells[column]
-    order = np.argsort(names.isin(publication.sensitive_causes).to_numpy(), kind="stable")
+    order = np.argsort(cells["is_sensitive"].to_numpy(), kind="stable")
     merged = np.zeros(len(cells), dtype=bool)
     merged[order[allowed - 1 :]] = True
     return _added(cells, names.mask(merged, "+".join(names[merged])), column)
@@ -124,7 +122,8 @@ def _added(cells: pd.DataFrame, label: pd.Series, column: str) -> pd.DataFrame:
     first = cells.loc[~cells[column].duplicated()]
     added = {name: first[column].map(groups[name].sum(min_count=1)) for name in summed}
     added = {name: value.astype(cells[name].dtype) for name, value in added.items()}
-    merged = first.assign(**added)
+    sensitive = first[column].map(groups["is_sensitive"].all()).astype(bool)
+    merged = first.assign(**added, is_sensitive=sensitive)
     share = merged["n_events"].astype("float64") / merged["n"].astype("float64")
     estimate = merged["n_events"].astype("float64").where(merged["unit"].eq("count"), share)
     several = groups[column].transform("size").loc[first.index].gt(1)
@@ -141,11 +140,7 @@ def withhold_sensitive(rows: pd.DataFrame, publication: Publication) -> pd.DataF
 
     Telling them only where they are neither none nor all would tell those two.
     """
-    word = rows["cause"].mask(rows["cause"].eq(""), rows["level"])
-    names = "|".join(re.escape(cause) for cause in publication.sensitive_causes)
-    if not names:
-        return rows
-    is_sensitive = word.str.fullmatch(names) & is_kind(rows, "count", "share", "curve", "model")
+    is_sensitive = rows["is_sensitive"] & is_kind(rows, "count", "share", "curve", "model")
     small = ~_group_size(rows).ge(publication.min_breakdown_n).fillna(False)
     return withhold(rows, is_sensitive & small.astype(bool))
 

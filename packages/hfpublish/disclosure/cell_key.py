@@ -127,18 +127,29 @@ def add_noise(counts: pd.Series, key_sums: pd.Series, publication: Publication) 
     3    26
     dtype: Int64
     """
-    table = noise_probabilities(
-        publication.noise_max, float(publication.noise_variance), publication.never_shown_below
-    )
     true = pd.to_numeric(counts).astype("Int64")
     known = true.notna().to_numpy()
     whole = true.fillna(0).to_numpy(dtype="int64")
-    position = np.mod(pd.to_numeric(key_sums).to_numpy(dtype="float64", na_value=np.nan), 1.0)
-    limits = table.cumsum(axis=1)[np.minimum(whole, len(table) - 1)]
-    place = (np.nan_to_num(position)[:, None] >= limits[:, :-1]).sum(axis=1)
-    shown = np.where(np.isnan(position), midpoint(whole), whole + place - publication.noise_max)
-    shown = np.where(whole == 0, 0, shown)
+    position = pd.to_numeric(key_sums).to_numpy(dtype="float64", na_value=np.nan)
+    noisy = whole + noise_of(whole, position, publication)
+    shown = np.where((whole > 0) & np.isnan(position), midpoint(whole), noisy)
     return pd.Series(shown, index=counts.index).astype("Int64").where(known)
+
+
+def noise_of(counts: np.ndarray, key_sums: np.ndarray, publication: Publication) -> np.ndarray:
+    """The noise that belongs to the contributors of counts (0 where there are none).
+
+    >>> noise_of(np.array([0, 1, 25]), np.array([0.0, 0.9, 0.97]), Publication()).tolist()
+    [0, 2, 3]
+    """
+    table = noise_probabilities(
+        publication.noise_max, float(publication.noise_variance), publication.never_shown_below
+    )
+    whole = np.nan_to_num(np.asarray(counts, float)).astype("int64")
+    position = np.mod(np.nan_to_num(np.asarray(key_sums, float)), 1.0)
+    limits = table.cumsum(axis=1)[np.minimum(whole, len(table) - 1)]
+    place = (position[..., None] >= limits[..., :-1]).sum(axis=-1)
+    return np.where(whole == 0, 0, place - publication.noise_max)
 
 
 def midpoint(counts: np.ndarray) -> np.ndarray:

@@ -2,14 +2,19 @@
 
 Each row of results gets its kind and the columns ``shown``, ``shown_low``, ``shown_high``,
 ``shown_n``, ``shown_events``, ``shown_at_risk`` and ``protection``. A rule reads the true columns
-and changes the shown ones; ``close_rows`` drops the true ones.
+and changes the shown ones; ``close_rows`` drops the true ones. ``moved`` is a share with its noise
+before rounding, ``worth_n`` how many independent members its range counts: differences of shares
+are made of them.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
+from hfcore.estimators.meta_analysis import worth_of
 from hfcore.results import OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
+from hfcore.schema import CLOSURE_REASONS
+from hfcore.study import Study
 
 KINDS = {
     "count": (
@@ -50,8 +55,18 @@ PARTITIONS = {
     "closure_share_naive": "cause",
     "closure_share_entered": "cause",
 }
-# Differences of the same persons' shares at two times: n_events counts those who changed.
-OVER_TIME = ("plan_changed_over_time", "plan_closer_over_time")
+# Differences of shares, each with the metric whose shares it is made of.
+DIFFERENCES = {
+    "incidence_difference": "cumulative_incidence",
+    "plan_changed_difference": "plan_changed",
+    "plan_closer_to_work": "plan_closer_to_work",
+}
+# Differences of the same persons' shares at two times, with the metric of those shares: n_events
+# counts those who changed.
+OVER_TIME = {
+    "plan_changed_over_time": "plan_changed",
+    "plan_closer_over_time": "plan_closer_to_work",
+}
 SHOWN = {
     "shown": "estimate",
     "shown_low": "ci_low",
@@ -64,7 +79,30 @@ ESTIMATE = ["shown", "shown_low", "shown_high"]
 BASES = ((50, "50+"), (20, "20–49"), (10, "10–19"), (0, "<10"))
 
 
-def open_rows(results: pd.DataFrame) -> pd.DataFrame:
+def sensitive_names(study: Study) -> set[str]:
+    """The sensitive closure reasons, and the causes that are sensitive by what they take in.
+
+    A cause is so where at least half of its reasons are, under whichever variant, and whatever the
+    study calls it.
+    """
+    reasons = set(study.publication.sensitive_reasons)
+    found = set(reasons)
+    for variant in ("default", *study.definitions.cause_variants):
+        for cause, own in reasons_of(study, variant).items():
+            if own and 2 * len(own & reasons) >= len(own):
+                found.add(cause)
+    return found
+
+
+def reasons_of(study: Study, variant: str) -> dict[str, set[str]]:
+    """The closure reasons of each cause; a cause by assessment, or the rest, has all not named."""
+    causes = study.cause_of(variant)
+    named = {each for own in causes.values() if not isinstance(own, str) for each in own}
+    rest = set(CLOSURE_REASONS) - named
+    return {cause: rest if isinstance(own, str) else set(own) for cause, own in causes.items()}
+
+
+def open_rows(results: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The results with their kind and with everything still shown as it is.
 
     A count's own contributors are its events where it has some, else all its n.
@@ -72,6 +110,9 @@ def open_rows(results: pd.DataFrame) -> pd.DataFrame:
     rows = results.reset_index(drop=True)
     shown = {name: rows[true] for name, true in SHOWN.items()}
     kind = rows["metric"].map(KIND_OF).fillna("unknown").astype("str")
+    # A difference of shares is no share: it has no counts of its own.
+    of_shares = kind.isin(["share", "curve"]) & rows["group"].eq("difference")
+    kind = kind.mask(of_shares, "model")
     is_count = kind.eq("count") & rows["n_events"].isna() & rows["estimate"].notna()
     whole = rows["estimate"].where(is_count).round().astype("Int64")
     rows = rows.assign(
@@ -80,7 +121,22 @@ def open_rows(results: pd.DataFrame) -> pd.DataFrame:
         key_events=rows["key_events"].fillna(rows["key_n"].where(is_count)),
         protection="none",
     )
-    return _tails_as_curves(_plain_shares(rows)).assign(**shown)
+    return _plain_shares(rows).assign(
+        **shown,
+        is_sensitive=rows["cause"]
+        .mask(rows["cause"].eq(""), rows["level"])
+        .isin(list(sensitive_names(study))),
+        moved=float("nan"),
+        worth_n=float("nan"),
+        design_effect=_design_effect(rows),
+    )
+
+
+def _design_effect(rows: pd.DataFrame) -> pd.Series:
+    """How many times fewer independent members the exact interval says, to one decimal."""
+    worth = worth_of(rows["estimate"], rows["ci_low"], rows["ci_high"])
+    ratio = rows["n"].astype("float64") / worth
+    return ratio.round(1).clip(lower=1.0).fillna(1.0)
 
 
 def _plain_shares(rows: pd.DataFrame) -> pd.DataFrame:
@@ -88,18 +144,6 @@ def _plain_shares(rows: pd.DataFrame) -> pd.DataFrame:
     is_plain = rows["kind"].eq("curve") & rows["n_at_risk"].isna() & rows["n_events"].notna()
     is_plain &= rows["metric"].eq("reactivation")
     return rows.assign(kind=rows["kind"].mask(is_plain, "share"))
-
-
-def _tails_as_curves(rows: pd.DataFrame) -> pd.DataFrame:
-    """Shares with at least so many months as what they are: curves that fall as members leave."""
-    is_tail = rows["metric"].eq("support_duration_band") & rows["dimension"].eq("")
-    tails = {
-        "kind": "curve",
-        "n_at_risk": rows["n_events"],
-        "n_events": rows["n"] - rows["n_events"],
-        "key_events": rows["key_n"] - rows["key_events"],
-    }
-    return rows.assign(**{name: rows[name].mask(is_tail, new) for name, new in tails.items()})
 
 
 def is_kind(rows: pd.DataFrame, *kinds: str) -> pd.Series:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hfcore.estimators.intervals import wilson
-from hfcore.estimators.meta_analysis import worth_of
 from hfcore.study import Publication
 from hfpublish.disclosure.cell_key import add_noise
+from hfpublish.disclosure.model_rows import MONTH_STEP, rounded_to
+from hfpublish.disclosure.printed_shares import SHARE_STEP, score_range
 from hfpublish.disclosure.protection import (
     ESTIMATE,
-    OVER_TIME,
     at_least,
     is_kind,
     mark,
@@ -24,9 +23,6 @@ from hfpublish.disclosure.protection import (
 )
 
 EXTREMES = ("minimum", "maximum", "longest", "shortest", "mode")
-MONTH_STEP = 0.5
-SHARE_STEP = 0.01
-RATIO_STEP = 0.01
 SUM_STEP, LARGE_SUM_STEP, LARGE_SUM = 1_000, 10_000, 1_000_000
 FINE_MEAN_STEP, COARSE_MEAN_STEP = 100, 500
 
@@ -64,7 +60,8 @@ def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     """Rule 4: shares come from the protected numerator and denominator, in whole percent.
 
     The denominator has at least ``min_share_denominator`` true members, and as many shown. The
-    interval is Wilson's for the protected counts, as wide as clustering made the exact one.
+    range is a score interval of the printed share that contains the noise of both counts
+    (``printed_shares.score_range``), as wide as clustering made the exact one.
     """
     if not is_kind(rows, "share").any():
         return rows
@@ -73,21 +70,20 @@ def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     rows = withhold(rows, shares & ~enough)
     shares = is_kind(rows, "share")
     part, whole = (rows[name].astype("float64") for name in ("shown_events", "shown_n"))
-    part = np.minimum(part, whole)
-    widening = _design_effect(rows)
-    safe_part, safe_whole = part.where(shares, 0.0), whole.where(shares, 1.0)
-    low, high = wilson((safe_part / widening).to_numpy(), (safe_whole / widening).to_numpy())
-    for column, values in zip(ESTIMATE, (part / whole, low, high), strict=True):
-        whole_percent = round_to(pd.Series(values, index=rows.index).clip(0, 1), SHARE_STEP)
-        rows = rows.assign(**{column: rows[column].mask(shares, whole_percent.round(2))})
+    moved = (part / whole).clip(0, 1).where(shares)
+    printed = round_to(moved, SHARE_STEP).round(2)
+    worth_n = (whole / rows["design_effect"]).round().clip(lower=1)
+    ends = score_range(printed.to_numpy(), worth_n.to_numpy(), SHARE_STEP)
+    told = [printed, *(round_to(pd.Series(end, rows.index), SHARE_STEP).round(2) for end in ends)]
+    rows = rows.assign(
+        moved=rows["moved"].mask(shares, moved),
+        worth_n=rows["worth_n"].mask(shares, worth_n),
+        **{
+            column: rows[column].mask(shares, values)
+            for column, values in zip(ESTIMATE, told, strict=True)
+        },
+    )
     return mark(rows, shares, "cell_key")
-
-
-def _design_effect(rows: pd.DataFrame) -> pd.Series:
-    """How many times fewer independent members the exact interval says, to one decimal."""
-    worth = worth_of(rows["estimate"], rows["ci_low"], rows["ci_high"])
-    ratio = rows["n"].astype("float64") / worth
-    return ratio.round(1).clip(lower=1.0).fillna(1.0)
 
 
 def rounded_sums(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
@@ -107,7 +103,7 @@ def rounded_sums(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     safe = at_least(rows, publication.min_sum_n) & is_spread
     rows = withhold(rows, sums & of_persons & ~safe)
     step = np.where(rows["shown"].abs().gt(LARGE_SUM), LARGE_SUM_STEP, SUM_STEP)
-    return _rounded(rows, is_kind(rows, "sum"), pd.Series(step, index=rows.index))
+    return rounded_to(rows, is_kind(rows, "sum"), pd.Series(step, index=rows.index))
 
 
 def rounded_means(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
@@ -123,7 +119,7 @@ def rounded_means(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     too_few = ~at_least(rows, publication.min_mean_n)
     in_series = rows["month"].notna()
     rows = withhold(rows, means & ((too_few & ~in_series) | is_extreme))
-    return _rounded(rows, is_kind(rows, "mean"), _mean_step(rows, publication))
+    return rounded_to(rows, is_kind(rows, "mean"), _mean_step(rows, publication))
 
 
 def _mean_step(rows: pd.DataFrame, publication: Publication) -> pd.Series:
@@ -158,55 +154,6 @@ def series_points(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     return withhold(rows, in_series & ~at_least(rows, publication.min_mean_n))
 
 
-def model_results(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
-    """Rule 9: effects and intervals need ``min_model_arm`` a group and ``min_model_df`` degrees.
-
-    Rounded to 100 kr, whole percentage points,
-    half months or two decimals. A difference of curves is told every half year only, and what
-    one household changes (``leave_one_out``) never. A change of the same persons over time needs
-    ``min_step_events`` that changed, moves by their noise, and their number is not shown.
-    """
-    if not is_kind(rows, "model").any():
-        return rows
-    models = is_kind(rows, "model")
-    too_few = _smallest_arm(rows).lt(publication.min_model_arm).fillna(True).astype(bool)
-    too_few |= rows["df"].lt(publication.min_model_df)
-    between = rows["metric"].eq("incidence_difference") & rows["month"].mod(6).ne(0).fillna(False)
-    of_one = rows["variant"].str.startswith("leave_one_out")
-    over_time = rows["metric"].isin(OVER_TIME)
-    few_changed = over_time & rows["n_events"].lt(publication.min_step_events).fillna(True)
-    rows = withhold(rows, models & (too_few | between.astype(bool) | of_one | few_changed))
-    rows = _moved_changes(rows, over_time)
-    steps = {"share": SHARE_STEP, "months": MONTH_STEP, "count": 1.0, "ratio": RATIO_STEP}
-    step = rows["unit"].map(steps).fillna(FINE_MEAN_STEP)
-    return _rounded(rows, is_kind(rows, "model"), step)
-
-
-def _moved_changes(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
-    """Some differences with the noise of those who changed, who are not counted to the reader.
-
-    With both the exact difference and the number who changed a reader would know how many changed
-    each way; with either and its noise known, the other.
-    """
-    if not which.any():
-        return rows
-    noise = rows["shown_events"].astype("float64") - rows["n_events"].astype("float64")
-    step = (noise / rows["n"].astype("float64")).where(which, 0.0)
-    moved = {column: (rows[column] + step).clip(-1, 1) for column in ESTIMATE}
-    kept = {column: rows[column].mask(which, value) for column, value in moved.items()}
-    return rows.assign(**kept, shown_events=rows["shown_events"].mask(which))
-
-
-def _smallest_arm(rows: pd.DataFrame) -> pd.Series:
-    """Members of the smaller group: a difference counts both in n, the participants in n_events."""
-    both = rows["group"].eq("difference")
-    half = rows["n"] // 2
-    arm = rows["n_events"].where(
-        rows["n_events"].lt(half).fillna(False), rows["n"] - rows["n_events"]
-    )
-    return rows["n"].mask(both, arm.fillna(half))
-
-
 def team_figures(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     """Rule 12: under ``min_workers`` workers only shares of a team's hours, in whole percent.
 
@@ -219,22 +166,10 @@ def team_figures(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     rows = withhold(rows, staff & few & rows["unit"].eq("hours"))
     is_fine = rows["unit"].eq("share") | rows["group"].eq("difference")
     step = pd.Series(np.where(is_fine, SHARE_STEP, 1.0), index=rows.index)
-    rows = _rounded(rows, is_kind(rows, "staff"), step)
+    rows = rounded_to(rows, is_kind(rows, "staff"), step)
     of_staff = rows["kind"].eq("staff") & few
     hidden = {column: rows[column].mask(of_staff) for column in ("shown_n", "shown_events")}
     return rows.assign(**hidden)
-
-
-def _rounded(rows: pd.DataFrame, which: pd.Series, step: pd.Series) -> pd.DataFrame:
-    if not which.any():
-        return rows
-    values = {
-        column: rows[column].mask(
-            which, round_to(rows[column].astype("float64"), step).round(6) + 0.0
-        )
-        for column in ESTIMATE
-    }
-    return mark(rows.assign(**values), which, "rounded")
 
 
 def frozen(
