@@ -10,10 +10,13 @@ import pandas as pd
 
 from hfcore.clean.household_membership import settle_members
 from hfcore.clean.municipality_rows import Drop
+from hfcore.clean.table_cleaning import NUMERIC
 from hfcore.schema import TABLES
 from hfcore.study import Municipality, Study, month_number
 
 GAP_SHARE = 0.1
+# A file of which so many rows find no match, or stand elsewhere too, is judged as a whole.
+NEARLY_ALL, LEAST_ROWS = 0.9, 3
 # Sums by a table of all households and months are quicker while most of it is not empty.
 CELLS_A_ROW = 16
 MIXER = 0x9E3779B97F4A7C1
@@ -104,13 +107,33 @@ def _stop_same_keys(drop: Drop, table: str) -> None:
 
 
 def _check_references(drop: Drop) -> None:
-    """Stop rows whose household or person is in none of the files."""
-    for name in TABLES:
+    """Stop rows whose household or person is in none of the files.
+
+    An id that a program made a number has lost nothing where it finds its match.
+    """
+    for name in (each for each in TABLES if each in drop.tables):
         for column, kind in TABLES[name].columns.items():
             target = kind.refers_to.partition(".")[0]
-            if name in drop.tables and target in drop.tables:
-                rows, known = drop.tables[name], drop.tables[target][column]
-                drop.stop(name, "E-REFERENCE", rows.loc[~rows[column].isin(known)], column)
+            if target in drop.tables:
+                _stop_unmatched(drop, name, column, drop.tables[target][column])
+        if NUMERIC in drop.tables[name]:
+            rows = drop.tables[name]
+            drop.note(name, "W-ID-NUMBER", rows.loc[rows[NUMERIC].eq(True)])
+
+
+def _stop_unmatched(drop: Drop, name: str, column: str, known: pd.Series) -> None:
+    rows = drop.tables[name]
+    lost = rows.loc[~rows[column].isin(known)]
+    if not len(lost):
+        return
+    read, gone = rows["_file"].value_counts(), lost["_file"].value_counts()
+    is_many = 2 * len(known) >= lost[column].nunique()
+    whole = [f for f in gone.index if gone[f] >= max(NEARLY_ALL * read[f], LEAST_ROWS)]
+    is_whole = lost["_file"].isin(whole) & is_many
+    is_numeric = lost.get(NUMERIC, pd.Series(False, lost.index)).eq(True) & ~is_whole
+    drop.stop(name, "E-REFERENCE file", lost.loc[is_whole], column)
+    drop.stop(name, "E-ID", lost.loc[is_numeric], column)
+    drop.stop(name, "E-REFERENCE", lost.loc[~is_whole & ~is_numeric], column)
 
 
 def _look_at_payments(drop: Drop, cells: PaidCells, municipality: Municipality) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hfcore.clean.rules import harmless, problem
+from hfcore.clean.rules import code_of, harmless, problem
 from hfcore.clean.source_reading import TextTable, stopped_rows
 
 
@@ -33,7 +33,7 @@ class Desk:
             )
         )
         if rule.startswith("E-"):
-            self.stopped.append(stopped_rows(rows, harmless(column), rule))
+            self.stopped.append(stopped_rows(rows, harmless(column), code_of(rule)))
 
     def left(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows that no rule has stopped so far."""

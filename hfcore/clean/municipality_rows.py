@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hfcore.clean.rules import problem
+from hfcore.clean.rules import code_of, problem
 from hfcore.errors import Problem
 
 PLACE = ("_file", "_sheet", "_row")
@@ -42,7 +42,7 @@ class Drop:
         self.tables[table] = self.tables[table].loc[~is_gone]
         if rule.startswith("E-"):
             places = rows[list(PLACE)].astype({"_file": "str", "_sheet": "str"})
-            listed = places.assign(table=table, column=column, rule=rule)
+            listed = places.assign(table=table, column=column, rule=code_of(rule))
             self.stopped.append(listed)
 
     def note(self, table: str, rule: str, rows: pd.DataFrame, column: str = "") -> None:

@@ -12,6 +12,7 @@ NORM_SEK = 12_000
 NORMS = 5
 EARLIEST_YEAR = 1900
 YEARS_AHEAD = 5
+UNKNOWN = "unknown"
 ORDERED = {
     "households": (("referred_on", "started_on"), ("started_on", "closed_on")),
     "budget": (("from_month", "to_month"),),
@@ -19,14 +20,16 @@ ORDERED = {
 
 
 def check_ranges(rows: pd.DataFrame, source: Source, study: Study, desk: Desk) -> None:
-    """Note what breaks a range: E-RANGE stops the row, W-RANGE is only told."""
+    """Note what breaks a range: E- stops the row, W- is only counted."""
     headers = {name: column.header or name for name, column in source.columns.items()}
     _check_days(rows, headers, source.table, study, desk)
+    rows = desk.left(rows)
     for start, end in ORDERED.get(source.table, ()):
         desk.note("E-RANGE", headers.get(end, end), rows.index[rows[end] < rows[start]])
     if source.table == "households":
-        unsaid = rows["closed_on"].isna() != rows["closure_reason"].isna()
-        desk.note("E-CLOSURE", headers.get("closure_reason", ""), rows.index[unsaid])
+        reason, is_open = headers.get("closure_reason", ""), rows["closed_on"].isna()
+        desk.note("E-CLOSURE", reason, rows.index[is_open & rows["closure_reason"].notna()])
+        desk.note("W-CLOSURE", reason, rows.index[rows["closure_reason"].eq(UNKNOWN)])
     if source.table == "persons":
         unborn = (rows["birth_year"] > study.cutoff.year).fillna(False)
         desk.note("E-RANGE", headers.get("birth_year", ""), rows.index[unborn])
@@ -42,9 +45,9 @@ def _check_days(
             continue
         first = pd.Timestamp(EARLIEST_YEAR, 1, 1)
         after = pd.Timestamp(study.cutoff.year + YEARS_AHEAD + 1, 1, 1)
-        never = (rows[name] < first) | (rows[name] >= after)
+        never = (rows[name] <= first) | (rows[name] >= after)
         late = (rows[name] > pd.Timestamp(study.cutoff)) & ~never
-        desk.note("E-RANGE", headers[name], rows.index[never])
+        desk.note("E-RANGE far" if kind.nullable else "E-RANGE", headers[name], rows.index[never])
         desk.note("W-RANGE", headers[name], rows.index[late])
 
 

@@ -54,6 +54,11 @@ def harmless(name: object, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def code_of(rule: str) -> str:
+    """The code of a rule, without the words that tell its causes apart."""
+    return rule.partition(" ")[0]
+
+
 def problem(
     rule: str,
     file: str,
@@ -66,11 +71,14 @@ def problem(
     municipality: str = "",
     **words: str,
 ) -> Problem:
-    """One broken rule with its two messages; ``words`` fill the blanks of the message."""
+    """One broken rule with its two messages; ``words`` fill the blanks of the message.
+
+    Words behind the code tell causes of one rule apart (``E-RANGE far``); the code is told alone.
+    """
     messages = rules()[rule]
     numbers = sorted({int(row) for row in rows})
     return Problem(
-        rule,
+        code_of(rule),
         file,
         messages["en"].format(**words),
         messages["sv"].format(**words),

@@ -15,7 +15,10 @@ import pandas as pd
 
 from hfcore.clean.file_findings import Desk
 from hfcore.clean.parsing import (
+    NEARLY_ALL,
+    WEEK,
     Parsed,
+    has_thousands_marks,
     parse_codes,
     parse_days,
     parse_integers,
@@ -25,7 +28,7 @@ from hfcore.clean.parsing import (
     parse_texts,
     parse_truths,
 )
-from hfcore.clean.plausibility import check_ranges
+from hfcore.clean.plausibility import UNKNOWN, check_ranges
 from hfcore.clean.rules import harmless, problem
 from hfcore.clean.source_reading import TextTable, normal_header
 from hfcore.clean.total_rows import without_totals
@@ -35,6 +38,8 @@ from hfcore.schema import DTYPES, TABLES, Column
 from hfcore.study import ColumnSource, Source, Study
 
 SAMPLE = 1000
+NUMERIC = "_is_numeric"
+BY_NUMBER, NUMBER_LENGTH = "personal_number", 12
 PROTECTED_MARKS = ("1", "J", "Ja", "ja", "JA", "true", "X", "x")
 BAD_RULE = {
     "id": "E-ID",
@@ -84,6 +89,9 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
     cells = without_totals(cells, source, desk)
     rows = _typed_rows(cells, source, study, desk)
     rows = desk.left(_with_options(rows, cells, source, desk))
+    if source.table == "households":
+        is_unsaid = rows["closed_on"].notna() & rows["closure_reason"].isna()
+        rows = rows.assign(closure_reason=rows["closure_reason"].mask(is_unsaid, UNKNOWN))
     check_ranges(rows, source, study, desk)
     problems = [_placed(each, source.table, municipality) for each in desk.problems]
     stopped = pd.concat(desk.stopped, ignore_index=True)
@@ -129,6 +137,8 @@ def _typed_rows(cells: pd.DataFrame, source: Source, study: Study, desk: Desk) -
         texts = _cells_of(given, cells)
         if kind.kind == "id":
             typed |= _typed_ids(name, texts, cells, source, study, desk)
+        elif given.format == BY_NUMBER:
+            typed[name] = _birth_years(normal_ids(texts, None, study.cutoff), given.header, desk)
         else:
             typed[name] = _typed_column(name, texts, kind, given, source, study, desk)
         if not (kind.nullable or kind.kind == "list" or _may_come_later(name, source)):
@@ -144,20 +154,55 @@ def _typed_ids(
     name: str, texts: pd.Series, cells: pd.DataFrame, source: Source, study: Study, desk: Desk
 ) -> dict[str, pd.Series]:
     given = source.columns[name]
-    header = str(source.options.get("birth_year", ""))
+    column = source.columns.get("birth_year", ColumnSource())
+    if "birth_year" in source.options:
+        column = ColumnSource(str(source.options["birth_year"]))
     years = None
-    if header and name == "person_id":
-        years = _by_distinct(parse_integers, cells[normal_header(header)]).values
-    elif name == "person_id" and source.columns.get("birth_year", ColumnSource()).header:
-        years = _by_distinct(parse_integers, _cells_of(source.columns["birth_year"], cells)).values
+    if name == "person_id" and column.header and column.format != BY_NUMBER:
+        years = _by_distinct(parse_integers, _cells_of(column, cells)).values
+    texts, numeric = _whole_ids(texts, given, desk)
     found = normal_ids(texts, years, study.cutoff)
     if given.format == "local":
         found = found.assign(id=texts.str.upper().astype("category"), rule="", is_national=False)
-    numeric = desk.text.numeric.get(normal_header(given.header), pd.Index([]))
-    desk.note("E-ID", given.header, texts.index.intersection(numeric))
+    elif name == "person_id":
+        # Twelve digits that are no personal number, or numeric ones that may lack a zero in front.
+        length = found["id"].astype("str").where(~found["is_national"]).str.fullmatch(r"\d+")
+        digits = found["id"].astype("str").str.len().where(length.fillna(False).astype(bool), 0)
+        is_lost = (digits == NUMBER_LENGTH) | (digits.isin([8, 9, 11]) & digits.index.isin(numeric))
+        found = found.assign(rule=found["rule"].astype("str").mask(is_lost, "E-ID"))
     for rule in ("E-ID", "E-ID-CENTURY"):
         desk.note(rule, given.header, texts.index[found["rule"] == rule])
-    return {name: found["id"], f"{name}_is_national": found["is_national"]}
+    typed = {name: found["id"], f"{name}_is_national": found["is_national"]}
+    if len(numeric):
+        # Whether digits are lost is seen where the id is looked for in the other tables.
+        typed[NUMERIC] = pd.Series(found.index.isin(numeric), found.index)
+    return typed
+
+
+def _whole_ids(texts: pd.Series, given: ColumnSource, desk: Desk) -> tuple[pd.Series, pd.Index]:
+    """Ids that a program made numbers as texts again, and the rows of those that lost nothing."""
+    numeric = texts.index.intersection(desk.text.numeric.get(normal_header(given.header), []))
+    numbers = texts.loc[numeric].astype("str")
+    is_whole = numbers.str.fullmatch(r"\d{1,15}").fillna(False).astype(bool)
+    desk.note("E-ID", given.header, numeric[~is_whole])
+    numeric = numeric[is_whole]
+    sample = texts.iloc[:SAMPLE].dropna().astype("str")
+    if len(sample) and sample.str.fullmatch(r"\d+[.,]0").mean() > NEARLY_ALL:
+        texts = texts.astype("str").str.replace(r"(?<=\d)[.,]0$", "", regex=True)
+        numeric = texts.dropna().index
+    if given.format and not given.format.strip("0"):
+        texts = texts.astype("str").str.replace(
+            r"^\d+$", lambda found: found[0].zfill(len(given.format)), regex=True
+        )
+        return texts, numeric[:0]
+    return texts, numeric
+
+
+def _birth_years(ids: pd.DataFrame, header: str, desk: Desk) -> pd.Series:
+    """The birth years that personal numbers tell."""
+    known = ids["id"].astype("str").where(ids["is_national"])
+    desk.note("E-ID birth year", header, known.index[known.isna() & ids["id"].notna()])
+    return pd.to_numeric(known.str[:4]).astype("Int64")
 
 
 def _typed_column(
@@ -170,11 +215,20 @@ def _typed_column(
     desk: Desk,
 ) -> pd.Series:
     parse = _parser(name, kind, given, source, study)
+    is_money = name.endswith("_sek") and "thousands" not in source.options
+    if is_money and has_thousands_marks(texts):
+        desk.note("E-NUMBER thousands", given.header, texts.index[texts.notna()])
+        return pd.Series(float("nan"), texts.index)
     is_shared = kind.kind != "float" or texts.dtype == "category"
     parsed = _by_distinct(parse, texts) if is_shared else parse(texts)
     values = parsed.values.astype(DTYPES[kind.kind])
     is_bad = values.isna() & texts.notna()
     words = _words(kind, given, source, study, name)
+    if kind.kind in ("date", "month") and is_bad.any():
+        bad = texts.loc[is_bad].astype("str")
+        weeks = bad.index[bad.str.fullmatch(WEEK)]
+        desk.note("E-DATE week", given.header, weeks)
+        is_bad &= ~is_bad.index.isin(weeks)
     desk.note(BAD_RULE[kind.kind], given.header, texts.index[is_bad], **words)
     for rule, marks in parsed.warnings.items():
         desk.note(rule, given.header, texts.index[marks.to_numpy(dtype=bool)])
@@ -203,13 +257,14 @@ def _parser(
     name: str, kind: Column, given: ColumnSource, source: Source, study: Study
 ) -> Callable[[pd.Series], Parsed]:
     separator = str(source.options.get("list_separator", ","))
+    marks = {"decimal": source.decimal, "thousands": str(source.options.get("thousands", ""))}
     return {
         "text": lambda texts: parse_texts(texts),
         "code": lambda texts: parse_codes(texts, given.codes, _allowed(name, kind, study)),
         "date": lambda texts: parse_days(texts, given.format),
         "month": lambda texts: parse_months(texts, given.format),
-        "int": lambda texts: parse_integers(texts, source.decimal),
-        "float": lambda texts: parse_numbers(texts, source.decimal),
+        "int": lambda texts: parse_integers(texts, **marks),
+        "float": lambda texts: parse_numbers(texts, **marks),
         "bool": lambda texts: parse_truths(texts, given.codes),
         "list": lambda texts: parse_lists(texts, given.codes, separator),
     }[kind.kind]
