@@ -6,6 +6,7 @@ refused; hidden rows, formulas without a saved result and links to other files a
 
 from __future__ import annotations
 
+import gzip
 import re
 import struct
 import zipfile
@@ -25,10 +26,37 @@ MAX_UNPACKED_BYTES = 400_000_000
 MAX_MEMBERS = 2_000
 MAX_RATIO = 150
 FREE_RATIO_BYTES = 5_000_000
+LOOKED_AT = 65_536
+# What a file is by how it begins; SAS, SPSS and Stata are named so that one knows what to export.
+FIRST_BYTES = (
+    (b"PAR1", "parquet"),
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old"),
+    (b"$FL2", "spss"),
+    (b"$FL3", "spss"),
+    (b"<stata_dta>", "stata"),
+    *((bytes([number, order, 1, 0]), "stata") for number in range(0x6C, 0x76) for order in (1, 2)),
+    (b"\0" * 12 + b"\xc2\xea\x81\x60", "sas"),
+    (b"%PDF", "pdf"),
+    (b"ARROW1", "arrow"),
+)
+KINDS = {
+    "excel": "Excel",
+    "text": "CSV",
+    "spss": "SPSS (.sav)",
+    "stata": "Stata (.dta)",
+    "sas": "SAS (.sas7bdat)",
+    "pdf": "PDF",
+    "html": "HTML/XML",
+    "arrow": "Arrow",
+}
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_TEXT_BYTES = bytes([9, 10, 12, 13, *range(32, 256)])
 _CHUNK = 1 << 18
 _OVERLAP = 32
 _ENTITY = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_REMARKABLE = re.compile(rb"<(?:\w+:)?f[\s/>]|\shidden\s*=")
+_REMARKABLE = re.compile(rb"<(?:\w+:)?f[\s/>]|\shidden\s*=|\st\s*=\s*[\"']e[\"']")
 OPEN_DOCUMENT = "content.xml"
 _SHEET_PART = re.compile(r"/?xl/worksheets/[^/]+\.xml")
 
@@ -65,6 +93,51 @@ def look_into(path: Path) -> Package:
     except Exception:
         # A broken package breaks in as many ways as there are bytes.
         raise RefusedFileError("E-FORMAT", format="excel") from None
+
+
+def kind_of(path: Path) -> str:
+    """What a file is by its first bytes: a key of `KINDS`; empty where they do not tell."""
+    with path.open("rb") as file:
+        start = file.read(LOOKED_AT)
+        found = next((kind for mark, kind in FIRST_BYTES if start.startswith(mark)), "")
+        if found == "old":
+            return "password" if _ENCRYPTED in start + file.read(MAX_FILE_BYTES) else "excel"
+    if found == "zip":
+        # A broken package is taken for a workbook, whose reader says so.
+        try:
+            with zipfile.ZipFile(path) as package:
+                names = package.namelist()
+        except Exception:
+            return "excel"
+        is_book = any(n in (OPEN_DOCUMENT, "[Content_Types].xml") or n[:3] == "xl/" for n in names)
+        return "excel" if is_book or len(names) != 1 else "zip"
+    lowered = start[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not found and lowered.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml")):
+        return "html"
+    is_text = bool(start) and not found and not start.translate(None, _TEXT_BYTES)
+    return "text" if is_text else found
+
+
+def unpacked_text(path: Path, kind: str) -> bytes:
+    """The one text file that a gzip or zip archive holds, unpacked within bounds."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise RefusedFileError("E-SIZE")
+    try:
+        if kind == "gzip":
+            with gzip.open(path) as file:
+                raw = file.read(
+                    min(MAX_UNPACKED_BYTES, MAX_RATIO * path.stat().st_size + FREE_RATIO_BYTES)
+                )
+                if file.read(1):
+                    raise RefusedFileError("E-SIZE")
+                return raw
+        with zipfile.ZipFile(path) as package, path.open("rb") as file:
+            _check_sizes(package.infolist())
+            return b"".join(_unpacked(file, package.infolist()[0]))
+    except RefusedFileError:
+        raise
+    except Exception:
+        raise RefusedFileError("E-FORMAT", format=kind) from None
 
 
 def _check_sizes(members: list[zipfile.ZipInfo]) -> None:

@@ -36,6 +36,7 @@ def join_drop(
         _stop_same_keys(drop, table)
     _check_references(drop)
     if "payments" in drop.tables:
+        _stop_files_again(drop)
         payments = drop.tables["payments"]
         cells = paid_cells(payments)
         _look_at_payments(drop, cells, municipality)
@@ -136,6 +137,24 @@ def _stop_unmatched(drop: Drop, name: str, column: str, known: pd.Series) -> Non
     drop.stop(name, "E-REFERENCE", lost.loc[~is_whole & ~is_numeric], column)
 
 
+def _stop_files_again(drop: Drop) -> None:
+    """Stop a file of payments of which nearly every row stands in the other files too."""
+    rows = drop.tables["payments"]
+    sizes = rows["_file"].value_counts()
+    if (sizes > 0).sum() < 2:
+        return
+    marks = pd.util.hash_pandas_object(rows[["household_id", "month", "amount_sek"]], index=False)
+    shares = marks.duplicated(keep=False).groupby(rows["_file"], observed=True).mean()
+    likely = [file for file in shares.index[shares >= NEARLY_ALL] if sizes[file] >= LEAST_ROWS]
+    is_left = pd.Series(True, rows.index)
+    for file in sorted(sorted(likely, reverse=True), key=lambda each: sizes[each]):
+        is_own = rows["_file"] == file
+        share = marks[is_own].isin(marks[is_left & ~is_own]).mean()
+        if share >= NEARLY_ALL:
+            is_left &= ~is_own
+            drop.stop("payments", "E-DUPLICATE file", rows.loc[is_own], share=f"{100 * share:.0f}")
+
+
 def _look_at_payments(drop: Drop, cells: PaidCells, municipality: Municipality) -> None:
     rows = drop.tables["payments"]
     drop.note("payments", "W-DUPLICATE?", rows.loc[_is_again(cells.places, rows["amount_sek"])])
@@ -215,4 +234,5 @@ def _look_for_gaps(drop: Drop, study: Study, municipality: Municipality) -> None
     is_open = paid["month"].between(first, paid["closed"])
     expected, found = int(months.sum()), int(is_open.sum())
     if expected and (expected - found) / expected > GAP_SHARE:
-        drop.count("payments", "W-GAP", expected - found)
+        percent = f"{100 * (expected - found) / expected:.0f}"
+        drop.count("payments", "W-GAP", expected - found, percent=percent)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 
 from hfcore.clean.monthly_statistics import FIELDS
-from hfcore.clean.source_reading import OPTION_HEADERS
+from hfcore.clean.source_reading import OPTION_HEADERS, wide_columns
 from hfcore.errors import StudyError, as_list
 from hfcore.schema import TABLES
 from hfcore.study import Source, Study
+from hfcore.study_file import is_form
 
 FORMATS, DECIMALS = ("csv", "excel"), (",", ".")
 OPTIONS = (
     *OPTION_HEADERS,
-    *("header", "layout", "list_separator", "norm_sek", "paid_on_format", "protected_values"),
+    *("fill", "header", "layout", "list_separator", "norm_sek", "paid_on_format"),
+    *("protected_values", "thousands", "wide", "widths"),
 )
+THOUSANDS = (",", ".", " ", "")
 LAYOUT_OPTIONS = (*FIELDS, "obstacle")
+MOST_CHARACTERS = 10_000
 FREE_CODE = re.compile(r"[a-z0-9_]{1,40}")
 
 
@@ -40,7 +44,7 @@ def _missing(source: Source) -> list[str]:
         return []
     needed = {name for name, kind in TABLES[source.table].columns.items() if not kind.nullable}
     needed -= {"month"} if "paid_on" in source.options else set()
-    missing = sorted(needed - set(source.columns))
+    missing = sorted(needed - set(source.columns) - set(wide_columns(source)))
     return [f"{source.table} needs the column {', '.join(missing)}."] if missing else []
 
 
@@ -54,6 +58,21 @@ def _wrong_settings(source: Source) -> list[str]:
     ):
         if value not in allowed:
             found.append(f"{name} is one of: {' or '.join(allowed)}.")
+    thousands, widths = source.options.get("thousands", ""), source.options.get("widths", (1,))
+    if thousands not in THOUSANDS or thousands == source.decimal:
+        found.append("thousands is the mark of thousands, one of , . or a blank, and not decimal.")
+    if not isinstance(widths, tuple) or not widths or not all(_is_width(each) for each in widths):
+        found.append("widths lists how many characters wide each column is, such as [4, 2, 12].")
+    if not isinstance(source.options.get("fill", ()), tuple):
+        found.append('fill lists the columns that stand once a group, such as ["Ärende"].')
+    wide = source.options.get("wide", "%Y-%m")
+    if not isinstance(wide, str) or not is_form(wide) or len(wide_columns(source)) == 1:
+        found.append('wide is the form of the months that are columns, such as "%Y-%m".')
+    found += [
+        f"{name}: format personal_number is for birth_year alone."
+        for name, column in source.columns.items()
+        if column.format == "personal_number" and name != "birth_year"
+    ]
     if len(source.separator) != 1 or source.separator in '"\r\n':
         found.append("separator is one character, such as ; or \\t.")
     elif source.is_shared and not source.separator.isascii():
@@ -61,6 +80,10 @@ def _wrong_settings(source: Source) -> list[str]:
     if source.is_shared and source.options.get("layout") == "lifecare":
         found.append("municipality: an extract of Lifecare is one municipality's, not shared.")
     return found
+
+
+def _is_width(value: object) -> bool:
+    return type(value) is int and 0 < value <= MOST_CHARACTERS
 
 
 def _wrong_codes(source: Source, study: Study) -> list[str]:

@@ -16,9 +16,9 @@ from hfcore.clean.cross_table_checks import join_drop
 from hfcore.clean.file_discovery import find_files, unused_files
 from hfcore.clean.file_layouts import Given, adapted
 from hfcore.clean.municipality_rows import PLACE
-from hfcore.clean.rules import problem
+from hfcore.clean.rules import harmless, problem
 from hfcore.clean.safe_filenames import told_name
-from hfcore.clean.source_reading import read_source
+from hfcore.clean.source_reading import read_sheets, read_source
 from hfcore.clean.table_cleaning import Cleaned, clean_table
 from hfcore.errors import Problem
 from hfcore.identifiers import stands_again
@@ -81,7 +81,10 @@ def take_in(
         }
         for name, parts in by_table.items()
     ]
-    found = [*problems, *(each for part in cleaned for each in part.problems), *drop.problems]
+    read = {(part.file, part.sheet) for part in cleaned}
+    early = [each for part in cleaned for each in part.problems]
+    early = [e for e in early if e.rule != "W-UNUSED" or (e.file, e.sheet) not in read]
+    found = [*problems, *dict.fromkeys(early), *drop.problems]
     return Intake(municipality.code, tables, quarantine, found, files, counts)
 
 
@@ -112,11 +115,14 @@ def _clean_files(
                 Given(path, told_name(folder, path, study.sources), shelf.hash_of(path))
                 for path in paths
             ]
+        again, given = _twice(given)
+        problems += [_told_twice(each, other, source, municipality) for each, other in again]
+        source = _second(study, place)
         if "layout" in source.options:
             texts, mapped, found = adapted(given, source, study)
             heads |= found
             typed = [clean_table(text, mapped, study, municipality.code) for text in texts]
-            parts = [with_pseudonyms(each, key, municipality.code, aliases, {}) for each in typed]
+            parts = [[with_pseudonyms(each, key, municipality.code, aliases, {})] for each in typed]
         else:
             is_alone = len(given) == 1 and tables.count(source.table) == 1
             kept = shelf.sealed(repr((is_alone, sorted(heads.items()))))
@@ -124,10 +130,11 @@ def _clean_files(
                 _clean_file(each, source, study, municipality, key, aliases, heads, kept, is_alone)
                 for each in given
             ]
-        cleaned += parts
+        cleaned += [part for sheets in parts for part in sheets]
         files += [
             _file_entry(part, municipality.code, each.sha256)
-            for part, each in zip(parts, given, strict=False)
+            for sheets, each in zip(parts, given, strict=False)
+            for part in sheets
         ]
     return cleaned, files, problems + unused_files(folder, used, study, municipality.code)
 
@@ -142,16 +149,55 @@ def _clean_file(
     heads: Mapping[str, str],
     shelf: Shelf,
     is_alone: bool,
-) -> Cleaned:
-    """One cleaned file, from the shelf where it is unchanged."""
+) -> list[Cleaned]:
+    """One cleaned file, sheet by sheet; from the cache where it is unchanged and one sheet."""
     kept_as = shelf.name(given.sha256, source, given.name)
-    part = shelf.take(kept_as)
-    if part is None:
-        text = read_source(given.raw, source, given.name)
-        typed = clean_table(text, source, study, municipality.code)
-        part = with_pseudonyms(typed, key, municipality.code, aliases, heads, is_alone)
-        shelf.put(kept_as, part)
-    return part
+    is_one = isinstance(source.sheet, str) and source.sheet != "*"
+    part = shelf.take(kept_as) if is_one else None
+    if part is not None:
+        return [part]
+    how = (given.raw, source, given.name)
+    parts = [
+        with_pseudonyms(
+            clean_table(text, source, study, municipality.code),
+            key,
+            municipality.code,
+            aliases,
+            heads,
+            is_alone and is_one,
+        )
+        for text in ([read_source(*how)] if is_one else read_sheets(*how))
+    ]
+    if is_one:
+        shelf.put(kept_as, parts[0])
+    return parts
+
+
+def _twice(given: Sequence[Given]) -> tuple[list[tuple[Given, Given]], list[Given]]:
+    """The files that are another one letter for letter, each with that one, and all others."""
+    first: dict[str, Given] = {}
+    for each in given:
+        first.setdefault(each.sha256, each)
+    again = [(each, first[each.sha256]) for each in given if first[each.sha256] is not each]
+    return again, list(first.values())
+
+
+def _told_twice(given: Given, other: Given, source: Source, place: Municipality) -> Problem:
+    words = {"table": source.table, "municipality": place.code, "other": harmless(other.name)}
+    return problem("E-DUPLICATE bytes", harmless(given.name), **words)
+
+
+def _second(study: Study, place: int) -> Source:
+    """A source, marked where one before it reads the same rows for the same table.
+
+    So an applicant and a co-applicant in one row become two persons, and of a single household
+    nobody is missed.
+    """
+    source = study.sources[place]
+    same = (source.table, source.files, source.sheet)
+    if all((each.table, each.files, each.sheet) != same for each in study.sources[:place]):
+        return source
+    return replace(source, options={**source.options, "second": True})
 
 
 def _file_entry(part: Cleaned, municipality: str, sha256: str) -> dict:

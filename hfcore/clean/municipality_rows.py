@@ -33,11 +33,13 @@ class Drop:
         self._kept[table] = self.tables[table]
         self.tables[table] = rows
 
-    def stop(self, table: str, rule: str, rows: pd.DataFrame, column: str = "") -> None:
+    def stop(
+        self, table: str, rule: str, rows: pd.DataFrame, column: str = "", **words: str
+    ) -> None:
         """Take rows out of a table: into quarantine by an E-rule, counted by a W-rule."""
         if not len(rows):
             return
-        self.note(table, rule, rows, column)
+        self.note(table, rule, rows, column, **words)
         is_gone = self.tables[table].index.isin(rows.index)
         self.tables[table] = self.tables[table].loc[~is_gone]
         if rule.startswith("E-"):
@@ -45,7 +47,9 @@ class Drop:
             listed = places.assign(table=table, column=column, rule=code_of(rule))
             self.stopped.append(listed)
 
-    def note(self, table: str, rule: str, rows: pd.DataFrame, column: str = "") -> None:
+    def note(
+        self, table: str, rule: str, rows: pd.DataFrame, column: str = "", **words: str
+    ) -> None:
         """Write down what was noticed about rows, file by file."""
         if not len(rows):
             return
@@ -59,18 +63,20 @@ class Drop:
                 count=len(each),
                 table=table,
                 municipality=self.municipality,
+                **words,
             )
             self.problems.append(found)
 
-    def count(self, table: str, rule: str, count: int, file: str = "") -> None:
+    def count(self, table: str, rule: str, count: int, **words: str) -> None:
         """Write down how often something was noticed that has no rows to point at."""
         if count:
             self.problems.append(
                 problem(
                     rule,
-                    file or f"{self.municipality}/",
+                    f"{self.municipality}/",
                     count=count,
                     table=table,
                     municipality=self.municipality,
+                    **words,
                 )
             )

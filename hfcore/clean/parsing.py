@@ -86,15 +86,17 @@ def parse_numbers(texts: pd.Series, decimal: str = ",", thousands: str = "") -> 
     return Parsed(others.fillna(found.values.reindex(texts.index)), {"W-NUMBER": odd})
 
 
-def has_thousands_marks(texts: pd.Series) -> bool:
-    """Whether nearly every mark in amounts has three digits after it: money has two decimals.
+def thousands_mark(texts: pd.Series) -> str:
+    """The mark that has three digits after it in nearly all amounts that have one; else nothing.
 
-    >>> has_thousands_marks(pd.Series(["4.500", "12.300", "900"]))
-    True
+    >>> thousands_mark(pd.Series(["4.500", "12.300", "900"])), thousands_mark(pd.Series(["4.50"]))
+    ('.', '')
     """
     sample = texts.iloc[:SAMPLE].dropna().astype("str")
     marked = sample.loc[sample.str.contains(r"\d[.,]\d")]
-    return bool(len(marked)) and bool(marked.str.fullmatch(_GROUPED).mean() > NEARLY_ALL)
+    if not len(marked) or marked.str.fullmatch(_GROUPED).mean() <= NEARLY_ALL:
+        return ""
+    return max(",.", key=lambda mark: marked.str.contains(rf"\{mark}\d{{3}}").sum())
 
 
 def _bare_numbers(texts: pd.Series, decimal: str) -> Parsed:

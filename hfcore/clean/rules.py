@@ -17,6 +17,8 @@ from importlib.resources import files
 from hfcore.errors import MAX_ROWS_NAMED, Problem
 
 MOST_FILES_NAMED = 3
+# Causes that are told of a file as a whole.
+OF_FILES = (" file", " all", " bytes")
 _PERSONAL = re.compile(r"\d{2}(?:\d{2})?[01]\d[0-9]\d[-+–\s]?[0-9A-Za-z]{4}|\d{7,}")
 _MARKUP = str.maketrans(dict.fromkeys("<>&\"'`|;=\\", "_"))
 
@@ -75,8 +77,9 @@ def problem(
 
     Words behind the code tell causes of one rule apart (``E-RANGE far``); the code is told alone.
     """
-    messages = rules()[rule]
-    numbers = sorted({int(row) for row in rows})
+    texts = [rules()[each] for each in dict.fromkeys((code_of(rule), rule))]
+    messages = {k: " ".join(each[k] for each in texts) for k in ("en", "sv")}
+    numbers = [] if rule.endswith(OF_FILES) else sorted({int(row) for row in rows})
     return Problem(
         code_of(rule),
         file,
@@ -97,7 +100,7 @@ def sentences(problems: Sequence[Problem], language: str = "en") -> list[str]:
     >>> each = [Problem("W-TOTAL", f"{code}/a.csv", "Left out.", "", rows=(9,), count=1)
     ...         for code in ("0114", "0115", "0117", "0120")]
     >>> sentences(each[:1]) + sentences(each)
-    ['W-TOTAL 0114/a.csv, rows 9: Left out.', 'W-TOTAL 4 files (0114/a.csv, 0115/a.csv, 0117/a.csv \
+    ['W-TOTAL 0114/a.csv, row 9: Left out.', 'W-TOTAL 4 files (0114/a.csv, 0115/a.csv, 0117/a.csv \
     and 1 more), 4 rows: Left out.']
     """
     alike: dict[tuple, list[Problem]] = {}

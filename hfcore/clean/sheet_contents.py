@@ -1,4 +1,4 @@
-"""What a sheet holds beside its values: hidden rows, formulas without a saved result, links."""
+"""What a sheet holds beside its values: hidden rows, formulas without a result, errors, links."""
 
 from __future__ import annotations
 
@@ -36,13 +36,16 @@ def sheet_marks(parts: Iterable[bytes]) -> SheetMarks:
                 marks.hidden_rows.append(state.row)
         elif name == "c":
             state.column = _column(attributes.get("r", ""), state.column + 1)
+            # An error is no value: what it hides is unknown.
+            state.is_error = attributes.get("t") == "e"
             state.has_formula = state.has_value = False
         elif name == "f":
             state.has_formula = True
         state.is_value = name in ("v", "t")
 
     def end(tag: str) -> None:
-        if tag.rpartition("}")[2] == "c" and state.has_formula and not state.has_value:
+        is_bare = state.is_error or (state.has_formula and not state.has_value)
+        if tag.rpartition("}")[2] == "c" and is_bare:
             marks.bare_formulas.add((state.row, state.column))
         state.is_value = False
 
@@ -62,6 +65,7 @@ class _Cell:
     row: int = -1
     column: int = -1
     has_formula: bool = False
+    is_error: bool = False
     has_value: bool = False
     is_value: bool = False
 
@@ -132,8 +136,8 @@ def open_document_marks(parts: Iterable[bytes]) -> tuple[dict[str, SheetMarks], 
 
 def _note_cell(sheet: SheetMarks, row: _Row, given: dict[str, str]) -> None:
     repeated = int(given.get("table:number-columns-repeated", 1))
-    has_value = "office:value-type" in given
-    if given.get("table:formula") and not has_value:
+    has_value = "office:value-type" in given and given.get("calcext:value-type") != "error"
+    if (given.get("table:formula") or "calcext:value-type" in given) and not has_value:
         sheet.bare_formulas.add((row.first, row.column))
     row.filled += repeated if has_value else 0
     row.column += repeated

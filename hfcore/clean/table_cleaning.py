@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 
 import numpy as np
@@ -18,7 +19,6 @@ from hfcore.clean.parsing import (
     NEARLY_ALL,
     WEEK,
     Parsed,
-    has_thousands_marks,
     parse_codes,
     parse_days,
     parse_integers,
@@ -27,17 +27,20 @@ from hfcore.clean.parsing import (
     parse_numbers,
     parse_texts,
     parse_truths,
+    thousands_mark,
 )
 from hfcore.clean.plausibility import UNKNOWN, check_ranges
 from hfcore.clean.rules import harmless, problem
-from hfcore.clean.source_reading import TextTable, normal_header
-from hfcore.clean.total_rows import without_totals
+from hfcore.clean.source_reading import TextTable, normal_header, wide_columns
+from hfcore.clean.total_rows import is_total_word, without_totals
 from hfcore.errors import Problem
 from hfcore.identifiers import normal_ids
 from hfcore.schema import DTYPES, TABLES, Column
 from hfcore.study import ColumnSource, Source, Study
 
 SAMPLE = 1000
+GROUPED = 0.3
+EXAMPLE = date(2021, 5, 31)
 NUMERIC = "_is_numeric"
 BY_NUMBER, NUMBER_LENGTH = "personal_number", 12
 PROTECTED_MARKS = ("1", "J", "Ja", "ja", "JA", "true", "X", "x")
@@ -77,8 +80,13 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
 
     Rows that break an E-rule are left out and listed; no message holds what a cell held.
     """
+    wide = {name: ColumnSource(name) for name in wide_columns(source)}
+    source = replace(source, columns={**source.columns, **wide})
     desk = Desk(text, source.decimal)
+    of_all = {each.rule for each in text.problems if not each.rows}
     for (column, rule), rows in text.stopped.groupby(["column", "rule"], sort=True)["row"]:
+        if rule in of_all:
+            continue
         desk.problems.append(
             problem(rule, text.file, sheet=text.sheet, column=harmless(column), rows=rows)
         )
@@ -86,7 +94,9 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
     cells = pd.DataFrame(
         {name: _cell_texts(text.rows[name], source.nulls) for name in text.rows}, text.rows.index
     )
-    cells = without_totals(cells, source, desk)
+    cells = without_totals(_filled(cells, source), source, desk)
+    if "second" in source.options:
+        cells = _without_empty(cells, source, desk)
     rows = _typed_rows(cells, source, study, desk)
     rows = desk.left(_with_options(rows, cells, source, desk))
     if source.table == "households":
@@ -116,6 +126,28 @@ def _stripped(texts: pd.Series, nulls: tuple[str, ...]) -> pd.Series:
     return stripped.mask(is_null) if is_null.any() else stripped
 
 
+def _filled(cells: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """The cells with those of ``fill`` repeated down to the next that is not empty."""
+    named = [
+        source.columns.get(each, ColumnSource(each)) for each in source.options.get("fill", ())
+    ]
+    headers = [normal_header(each.header) for each in named if normal_header(each.header) in cells]
+    if not headers:
+        return cells
+    is_total = cells.astype("str").apply(is_total_word).any(axis=1)
+    texts = cells[headers].astype("str")
+    filled = texts.mask(is_total).ffill().where(~is_total, texts)
+    return cells.assign(**{header: filled[header] for header in headers})
+
+
+def _without_empty(cells: pd.DataFrame, source: Source, desk: Desk) -> pd.DataFrame:
+    """The rows that name anybody, where another source reads the same rows for somebody else."""
+    header = source.columns[next(iter(TABLES[source.table].columns))].header
+    empty = cells.index[cells[normal_header(header)].isna()] if header else cells.index[:0]
+    desk.note("W-EMPTY-ID", header, empty, header=header)
+    return cells.drop(index=empty)
+
+
 def _placed(found: Problem, table: str, municipality: str) -> Problem:
     return replace(found, table=table, municipality=municipality)
 
@@ -142,8 +174,17 @@ def _typed_rows(cells: pd.DataFrame, source: Source, study: Study, desk: Desk) -
         else:
             typed[name] = _typed_column(name, texts, kind, given, source, study, desk)
         if not (kind.nullable or kind.kind == "list" or _may_come_later(name, source)):
-            desk.note("E-NULL", given.header, texts.index[texts.isna()])
+            rule = "E-NULL fill" if _is_grouped(texts, kind) else "E-NULL"
+            header = harmless(given.header)
+            desk.note(rule, given.header, texts.index[texts.isna()], header=header)
     return pd.DataFrame(typed, index=cells.index)
+
+
+def _is_grouped(texts: pd.Series, kind: Column) -> bool:
+    """Whether an id may stand in the first row of each group only."""
+    return (
+        kind.kind == "id" and bool(texts.isna().mean() > GROUPED) and bool(texts[:1].notna().all())
+    )
 
 
 def _may_come_later(name: str, source: Source) -> bool:
@@ -201,7 +242,7 @@ def _whole_ids(texts: pd.Series, given: ColumnSource, desk: Desk) -> tuple[pd.Se
 def _birth_years(ids: pd.DataFrame, header: str, desk: Desk) -> pd.Series:
     """The birth years that personal numbers tell."""
     known = ids["id"].astype("str").where(ids["is_national"])
-    desk.note("E-ID birth year", header, known.index[known.isna() & ids["id"].notna()])
+    desk.note("E-NULL birth year", header, known.index[known.isna() & ids["id"].notna()])
     return pd.to_numeric(known.str[:4]).astype("Int64")
 
 
@@ -216,8 +257,9 @@ def _typed_column(
 ) -> pd.Series:
     parse = _parser(name, kind, given, source, study)
     is_money = name.endswith("_sek") and "thousands" not in source.options
-    if is_money and has_thousands_marks(texts):
-        desk.note("E-NUMBER thousands", given.header, texts.index[texts.notna()])
+    if is_money and (sign := thousands_mark(texts)):
+        words = {"mark": source.decimal, "sign": sign, "other": "," if sign == "." else "."}
+        desk.note("E-NUMBER thousands", given.header, texts.index[texts.notna()], **words)
         return pd.Series(float("nan"), texts.index)
     is_shared = kind.kind != "float" or texts.dtype == "category"
     parsed = _by_distinct(parse, texts) if is_shared else parse(texts)
@@ -227,7 +269,7 @@ def _typed_column(
     if kind.kind in ("date", "month") and is_bad.any():
         bad = texts.loc[is_bad].astype("str")
         weeks = bad.index[bad.str.fullmatch(WEEK)]
-        desk.note("E-DATE week", given.header, weeks)
+        desk.note("E-DATE week", given.header, weeks, **words)
         is_bad &= ~is_bad.index.isin(weeks)
     desk.note(BAD_RULE[kind.kind], given.header, texts.index[is_bad], **words)
     for rule, marks in parsed.warnings.items():
@@ -277,13 +319,18 @@ def _allowed(name: str, kind: Column, study: Study) -> tuple[str, ...]:
 def _words(
     kind: Column, given: ColumnSource, source: Source, study: Study, name: str
 ) -> dict[str, str]:
-    known = [*given.codes, *_allowed(name, kind, study)] or ["a-z, 0-9, _"]
+    known = [*(given.codes or _allowed(name, kind, study))] or ["a-z, 0-9, _"]
     words = {
-        "E-DATE": {"format": given.format or "%Y-%m-%d"},
+        "E-DATE": {"example": _example(given.format, kind.kind)},
         "E-NUMBER": {"mark": source.decimal},
         "E-CODE": {"allowed": ", ".join(map(harmless, dict.fromkeys(known)))},
     }
     return words.get(BAD_RULE[kind.kind], {})
+
+
+def _example(form: str, kind: str = "date") -> str:
+    """A day or month as a form writes it."""
+    return EXAMPLE.strftime(form or ("%Y-%m" if kind == "month" else "%Y-%m-%d"))
 
 
 def _with_options(
@@ -315,7 +362,7 @@ def _versions(texts: pd.Series, header: str, desk: Desk) -> pd.Series:
     days = _by_distinct(parse_days, texts).values
     counted = days.astype("int64").astype("float64").where(days.notna())
     values = numbers if numbers.notna().eq(texts.notna()).all() else counted
-    desk.note("E-DATE", header, texts.index[values.isna() & texts.notna()], format="1, 2, 3")
+    desk.note("E-DATE", header, texts.index[values.isna() & texts.notna()], example="1, 2, 3")
     return values
 
 
@@ -327,6 +374,6 @@ def _paid_months(
     lacking = concerned.isna()
     desk.note("E-NULL", header, paid.index[lacking & paid.isna()])
     bad = lacking & paid.notna() & months.isna()
-    desk.note("E-DATE", header, paid.index[bad], format=form or "%Y-%m-%d")
+    desk.note("E-DATE", header, paid.index[bad], example=_example(form))
     desk.note("W-MONTH", header, paid.index[lacking & months.notna()])
     return concerned.fillna(months)

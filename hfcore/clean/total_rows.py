@@ -1,4 +1,4 @@
-"""Rows at the end of an export that add up the rows above, and would be one more household."""
+"""Rows of an export that add up the rows above, and would be one more household or payment."""
 
 from __future__ import annotations
 
@@ -13,55 +13,73 @@ from hfcore.schema import TABLES
 from hfcore.study import Source
 
 TOTAL_WORD = re.compile(
-    r"\s*(?:summa|summor|total|totalt|totalsumma|delsumma|sum)\b.*", re.IGNORECASE | re.DOTALL
+    r"\s*(?:summa|summor|total|totalt|totalsumma|delsumma|sum|subtotal|grand total|slutsumma)\b.*",
+    re.IGNORECASE | re.DOTALL,
 )
-ROUNDING = 0.005
 
 
 def without_totals(cells: pd.DataFrame, source: Source, desk: Desk) -> pd.DataFrame:
-    """Leave out a row that is the sum of the rows above; stop what only looks like one.
+    """Leave out rows that are sums of rows above; stop what is called a sum and is none.
 
-    A total has no id, and is the last row or says that it is a total.
+    A total says so where an id, a day or a month should be, or is the last row, without an id. It
+    may add up all rows above or those since any total before it.
     """
     keys, amounts = _headers(source, ("id",)), _headers(source, ("float", "int"))
+    times = _headers(source, ("date", "month"))
     if not len(cells) or not keys:
         return cells
-    no_id = pd.Series(True, cells.index)
+    no_id, said = pd.Series(True, cells.index), pd.Series(False, cells.index)
     for key in keys:
         no_id &= cells[key].isna() | _may_be_word(cells[key])
-    if not no_id.any():
+    for time in times:
+        said |= _may_be_word(cells[time])
+    if not (no_id | said).any():
         return cells
-    words = cells.loc[no_id].astype("str").apply(_is_word)
-    named = (cells.loc[no_id, keys].isna() | words[keys]).all(axis=1)
-    totals = words.index[named & (words.any(axis=1) | (words.index == cells.index[-1]))]
-    above, totals = cells.drop(index=totals), cells.loc[totals]
-    if len(totals):
-        sums = [_is_sum(above[each], totals.iloc[-1][each], source.decimal) for each in amounts]
-        desk.note("W-TOTAL" if any(sums) and len(totals) == 1 else "E-TOTAL", "", totals.index)
-    return above
+    rows = cells.loc[no_id | said]
+    words = rows.astype("str").apply(is_total_word)
+    is_empty = (rows[keys].isna() | words[keys]).all(axis=1)
+    named = (is_empty & words.any(axis=1)) | words[times].any(axis=1)
+    last = is_empty & (rows.index == cells.index[-1]) & ~named
+    fits = _are_sums(cells, named | last, amounts, source)
+    desk.note("W-TOTAL", "", rows.index[(named | last) & fits])
+    desk.note("E-TOTAL", "", rows.index[named & ~fits])
+    return cells.drop(index=rows.index[named | (last & fits)])
+
+
+def _are_sums(
+    cells: pd.DataFrame, totals: pd.Series, amounts: list[str], source: Source
+) -> pd.Series:
+    """Whether each total adds up the rows above it, back to the beginning or to another total."""
+    fits = pd.Series(False, totals.index)
+    is_total = pd.Series(cells.index.isin(totals.index[totals]), cells.index)
+    for header in amounts:
+        marks = (source.decimal, str(source.options.get("thousands", "")))
+        numbers = parse_numbers(cells[header].astype("str"), *marks).values
+        sums = (numbers.fillna(0).mask(is_total, 0).cumsum() * 100).round()
+        starts = {0.0}
+        for row in totals.index[totals]:
+            told = (numbers[row] * 100).round()
+            near = (told + step for step in (-1, 0, 1))
+            fits[row] |= any(sums[row] - each in starts for each in near)
+            starts.add(float(sums[row]))
+    return fits
 
 
 def _headers(source: Source, kinds: tuple[str, ...]) -> list[str]:
     columns = TABLES[source.table].columns
-    return [
+    named = [
         normal_header(given.header)
         for name, given in source.columns.items()
         if given.header and columns[name].kind in kinds
     ]
+    return list(dict.fromkeys(named))
 
 
 def _may_be_word(texts: pd.Series) -> pd.Series:
     """Whether a text begins like a total: a quick look at all rows before the careful one."""
-    return texts.str[:1].isin(["S", "s", "T", "t", "D", "d"])
+    return texts.str[:1].isin(["S", "s", "T", "t", "D", "d", "G", "g"])
 
 
-def _is_word(texts: pd.Series) -> pd.Series:
+def is_total_word(texts: pd.Series) -> pd.Series:
+    """Whether each text says that its row is a total."""
     return texts.str.fullmatch(TOTAL_WORD).fillna(False).astype(bool)
-
-
-def _is_sum(above: pd.Series, total: str, decimal: str) -> bool:
-    if not isinstance(total, str):
-        return False
-    numbers = parse_numbers(above.astype("str").dropna(), decimal).values
-    told = parse_numbers(pd.Series([total], dtype="str"), decimal).values.iloc[0]
-    return bool(abs(numbers.sum() - told) < ROUNDING * max(len(numbers), 1))
