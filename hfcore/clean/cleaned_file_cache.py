@@ -67,7 +67,8 @@ class Shelf:
         problems = [Problem(**{**each, "rows": tuple(each["rows"])}) for each in told["problems"]]
         typed = _typed(rows.set_index("_row").rename_axis(index="row"), told["table"])
         return Cleaned(
-            told["table"], told["file"], told["sheet"], typed, stopped, problems, told["read"]
+            *(told["table"], told["file"], told["sheet"], typed, stopped, problems, told["read"]),
+            told["gone"],
         )
 
     def put(self, name: str, part: Cleaned) -> None:
@@ -85,6 +86,7 @@ class Shelf:
             "file": part.file,
             "sheet": part.sheet,
             "read": part.read,
+            "gone": part.gone,
             "stopped": part.stopped.to_dict("records"),
             "problems": [asdict(each) for each in part.problems],
         }

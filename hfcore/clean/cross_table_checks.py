@@ -10,7 +10,9 @@ import pandas as pd
 
 from hfcore.clean.household_membership import settle_members
 from hfcore.clean.municipality_rows import Drop
+from hfcore.clean.rules import harmless
 from hfcore.clean.table_cleaning import NUMERIC
+from hfcore.errors import HfcoreError
 from hfcore.schema import TABLES
 from hfcore.study import Municipality, Study, month_number
 
@@ -26,7 +28,13 @@ def join_drop(
     tables: dict[str, pd.DataFrame], study: Study, municipality: Municipality
 ) -> tuple[dict[str, pd.DataFrame], Drop]:
     """The tables of one municipality, each with just its own columns, and the account of it."""
-    drop = Drop(tables, municipality.code)
+    headers = {
+        (source.table, name): harmless(column.header)
+        for source in study.sources
+        for name, column in source.columns.items()
+        if column.header
+    }
+    drop = Drop(tables, municipality.code, headers)
     _leave_out_protected(drop)
     for table in drop.tables:
         _keep_latest(drop, table)
@@ -42,7 +50,25 @@ def join_drop(
         _look_at_payments(drop, cells, municipality)
         drop.settle("payments", net_payments(payments["amount_sek"], cells))
         _look_for_gaps(drop, study, municipality)
-    return {name: rows[list(TABLES[name].columns)] for name, rows in drop.tables.items()}, drop
+    joined = {name: rows[list(TABLES[name].columns)] for name, rows in drop.tables.items()}
+    for name, rows in joined.items():
+        _hold_to_form(name, rows)
+    return joined, drop
+
+
+def _hold_to_form(name: str, rows: pd.DataFrame) -> None:
+    """Raise HfcoreError where a table is not in its one form: a fault of this project."""
+    for column, kind in TABLES[name].columns.items():
+        values = rows[column].dropna()
+        is_wrong = kind.kind == "month" and not (values.dt.day == 1).all()
+        is_wrong |= bool(kind.kind == "code" and kind.codes and not values.isin(kind.codes).all())
+        is_wrong |= kind.kind in ("date", "month") and not (values.dt.normalize() == values).all()
+        if is_wrong:
+            raise HfcoreError(f"The column {column} of {name} is not in its form after cleaning.")
+    # Payments are one row a household and month because they were added up so.
+    key = list(TABLES[name].key)
+    if key and name != "payments" and rows.duplicated(key).any():
+        raise HfcoreError(f"The key of {name} stands twice after cleaning.")
 
 
 def _leave_out_protected(drop: Drop) -> None:
@@ -59,12 +85,12 @@ def _leave_out_protected(drop: Drop) -> None:
     if members is not None:
         households |= set(members.loc[members["person_id"].isin(persons), "household_id"])
         persons |= set(members.loc[members["household_id"].isin(households), "person_id"])
-    for name, rows in drop.tables.items():
+    for name, rows in list(drop.tables.items()):
         gone = pd.Series(False, rows.index)
         for column, ids in (("household_id", households), ("person_id", persons)):
             if column in rows:
                 gone |= rows[column].isin(ids)
-        drop.tables[name] = rows.loc[~gone]
+        drop.leave_out(name, "W-PROTECTED", rows.loc[gone])
     drop.count("households", "W-PROTECTED", len(households))
 
 

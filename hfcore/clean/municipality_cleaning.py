@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from hfcore.clean.cleaned_file_cache import Shelf
 from hfcore.clean.cross_table_checks import join_drop
 from hfcore.clean.file_discovery import find_files, unused_files
 from hfcore.clean.file_layouts import Given, adapted
-from hfcore.clean.municipality_rows import PLACE
+from hfcore.clean.municipality_rows import PLACE, Drop
 from hfcore.clean.rules import harmless, problem
 from hfcore.clean.safe_filenames import told_name
 from hfcore.clean.source_reading import read_sheets, read_source
@@ -70,6 +71,7 @@ def take_in(
     tables = {name: rows if len(rows) else empty_table(name) for name, rows in joined.items()}
     tables["record_keys"] = _keyed(tables, key)
     quarantine = {name: _quarantine(name, parts, drop.stopped) for name, parts in by_table.items()}
+    files = [_conserved(each, drop) for each in files]
     counts = [
         {
             "table": name,
@@ -203,12 +205,25 @@ def _second(study: Study, place: int) -> Source:
 def _file_entry(part: Cleaned, municipality: str, sha256: str) -> dict:
     return {
         "file": part.file,
+        "sheet": part.sheet,
         "municipality": municipality,
         "table": part.table,
         "sha256": sha256,
         "read": part.read,
         "kept": len(part.rows),
+        "stopped": part.gone,
     }
+
+
+def _conserved(entry: dict, drop: Drop) -> dict:
+    """The account of one file: rows read = kept + stopped (E-) + known to be left out (W-)."""
+    place = tuple(entry[each] for each in ("table", "file", "sheet"))
+    gone = Counter(entry["stopped"])
+    for (*where, rule), count in drop.gone.items():
+        gone[rule] += count if tuple(where) == place else 0
+    kinds = {kind: {r: n for r, n in sorted(gone.items()) if r[0] == kind and n} for kind in "EW"}
+    kept = entry["kept"] - sum(n for (*where, _), n in drop.gone.items() if tuple(where) == place)
+    return entry | {"kept": kept, "stopped": kinds["E"], "left_out": kinds["W"]}
 
 
 def with_pseudonyms(

@@ -6,6 +6,9 @@ Rows come with pseudonyms and with the place that they were read from (``_file``
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+
 import pandas as pd
 
 from hfcore.clean.rules import code_of, problem
@@ -17,8 +20,15 @@ PLACE = ("_file", "_sheet", "_row")
 class Drop:
     """All rows of one municipality under work, by table, with what was stopped and noticed."""
 
-    def __init__(self, tables: dict[str, pd.DataFrame], municipality: str):
+    def __init__(
+        self,
+        tables: dict[str, pd.DataFrame],
+        municipality: str,
+        headers: Mapping[tuple[str, str], str] | None = None,
+    ):
         self.tables = dict(tables)
+        self.gone: Counter[tuple[str, str, str, str]] = Counter()
+        self._headers = headers or {}
         self.municipality = municipality
         self.problems: list[Problem] = []
         self.stopped: list[pd.DataFrame] = []
@@ -40,12 +50,19 @@ class Drop:
         if not len(rows):
             return
         self.note(table, rule, rows, column, **words)
-        is_gone = self.tables[table].index.isin(rows.index)
-        self.tables[table] = self.tables[table].loc[~is_gone]
+        self.leave_out(table, rule, rows)
+        column = self._headers.get((table, column), column)
         if rule.startswith("E-"):
             places = rows[list(PLACE)].astype({"_file": "str", "_sheet": "str"})
             listed = places.assign(table=table, column=column, rule=code_of(rule))
             self.stopped.append(listed)
+
+    def leave_out(self, table: str, rule: str, rows: pd.DataFrame) -> None:
+        """Take rows out of a table, and count them by the rule, file by file."""
+        is_gone = self.tables[table].index.isin(rows.index)
+        self.tables[table] = self.tables[table].loc[~is_gone]
+        for place, count in rows.groupby(["_file", "_sheet"], observed=True).size().items():
+            self.gone[(table, *place, code_of(rule))] += int(count)
 
     def note(
         self, table: str, rule: str, rows: pd.DataFrame, column: str = "", **words: str
@@ -58,7 +75,7 @@ class Drop:
                 rule,
                 file,
                 sheet=sheet,
-                column=column,
+                column=self._headers.get((table, column), column),
                 rows=each["_row"],
                 count=len(each),
                 table=table,

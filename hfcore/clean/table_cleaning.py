@@ -6,8 +6,9 @@ in ``hfcore.clean.cross_table_checks``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
@@ -40,6 +41,8 @@ from hfcore.study import ColumnSource, Source, Study
 
 SAMPLE = 1000
 GROUPED = 0.3
+# Warnings of rows that are known to be left out.
+LEFT_OUT = ("W-TOTAL", "W-EMPTY-ID")
 EXAMPLE = date(2021, 5, 31)
 NUMERIC = "_is_numeric"
 BY_NUMBER, NUMBER_LENGTH = "personal_number", 12
@@ -63,7 +66,8 @@ class Cleaned:
 
     ``rows`` has the table's columns (ids normal, not yet pseudonyms; ``<id>_is_national`` beside
     each) and the columns ``_row_id``, ``_version`` and ``_is_protected`` where the options name
-    them. ``read`` counts the rows that the file held.
+    them. ``read`` counts the rows that the file held, ``gone`` those that are not in ``rows``, by
+    the rule that took them first.
     """
 
     table: str
@@ -73,6 +77,7 @@ class Cleaned:
     stopped: pd.DataFrame
     problems: list[Problem]
     read: int
+    gone: dict[str, int] = field(default_factory=dict)
 
 
 def clean_table(text: TextTable, source: Source, study: Study, municipality: str = "") -> Cleaned:
@@ -105,7 +110,22 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
     check_ranges(rows, source, study, desk)
     problems = [_placed(each, source.table, municipality) for each in desk.problems]
     stopped = pd.concat(desk.stopped, ignore_index=True)
-    return Cleaned(source.table, text.file, text.sheet, desk.left(rows), stopped, problems, read)
+    gone = _gone(text, stopped, problems)
+    kept = desk.left(rows)
+    return Cleaned(source.table, text.file, text.sheet, kept, stopped, problems, read, gone)
+
+
+def _gone(text: TextTable, stopped: pd.DataFrame, problems: list[Problem]) -> dict[str, int]:
+    """How many rows each rule took away, every row by the first that did."""
+    gone: Counter[str] = Counter()
+    if len(stopped):
+        first = stopped.drop_duplicates("row").set_index("row")["rule"]
+        rows = [*text.rows.index, *first.index.difference(text.rows.index)]
+        gone.update(first.reindex(rows).dropna().value_counts().to_dict())
+    for each in problems:
+        if each.rule in LEFT_OUT:
+            gone[each.rule] += each.count
+    return {rule: int(gone[rule]) for rule in sorted(gone)}
 
 
 def _cell_texts(column: pd.Series, nulls: tuple[str, ...]) -> pd.Series:
