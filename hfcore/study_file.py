@@ -105,7 +105,7 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         for place, each in enumerate(_rows(raw, "sources", mistakes, needed=False), start=1)
     )
     if mistakes:
-        raise StudyError(f"study.toml has {len(mistakes)} mistakes:\n{as_list(mistakes)}")
+        raise StudyError(told_mistakes(mistakes))
     return Study(
         name=raw["name"],
         title=dict(raw["title"]),
@@ -117,6 +117,12 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         publication=publication,
         sources=sources,
     )
+
+
+def told_mistakes(mistakes: list[str]) -> str:
+    """All mistakes of a definition as one text."""
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return f"study.toml has {count}:\n{as_list(mistakes)}"
 
 
 def _check_keys(raw: Mapping, allowed: set[str], place: str, mistakes: list[str]) -> None:

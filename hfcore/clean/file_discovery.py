@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hfcore.clean.rules import harmless, problem
@@ -17,7 +19,7 @@ def find_files(folder: Path, source: Source, study: Study) -> tuple[list[Path], 
     found, refused = set(), []
     home = folder.resolve()
     for pattern in source.files:
-        for path in folder.glob(pattern):
+        for path in _named(folder, pattern):
             if path.is_dir():
                 continue
             if path.is_symlink() or not path.is_file() or home not in path.resolve().parents:
@@ -30,6 +32,20 @@ def find_files(folder: Path, source: Source, study: Study) -> tuple[list[Path], 
         pattern = harmless(", ".join(source.files))
         refused.append(problem(rule, f"{folder.name}/", pattern=pattern, table=source.table))
     return sorted(found), refused
+
+
+def _named(folder: Path, pattern: str) -> list[Path]:
+    """The files that a pattern names, whatever the case and composition of their letters."""
+    wanted = unicodedata.normalize("NFC", pattern).casefold().split("/")
+    if "**" in wanted:
+        return list(folder.glob(pattern))
+
+    def fits(path: Path) -> bool:
+        own = unicodedata.normalize("NFC", path.relative_to(folder).as_posix()).casefold()
+        parts = own.split("/")
+        return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+    return [path for path in folder.rglob("*") if fits(path)]
 
 
 def unused_files(folder: Path, used: set[Path], study: Study, municipality: str) -> list[Problem]:

@@ -6,10 +6,10 @@ import re
 
 from hfcore.clean.monthly_statistics import FIELDS
 from hfcore.clean.source_reading import OPTION_HEADERS, wide_columns
-from hfcore.errors import StudyError, as_list
+from hfcore.errors import StudyError
 from hfcore.schema import TABLES
 from hfcore.study import Source, Study
-from hfcore.study_file import is_form
+from hfcore.study_file import is_form, told_mistakes
 
 FORMATS, DECIMALS = ("csv", "excel"), (",", ".")
 OPTIONS = (
@@ -36,7 +36,7 @@ def check_mapping(study: Study) -> None:
     if not study.sources:
         mistakes.append("sources: there is no [[sources]] section, so nothing can be read.")
     if mistakes:
-        raise StudyError(f"study.toml has {len(mistakes)} mistakes:\n{as_list(mistakes)}")
+        raise StudyError(told_mistakes(mistakes))
 
 
 def _missing(source: Source) -> list[str]:

@@ -214,7 +214,7 @@ def read_text(raw: bytes, source: Source, file: str) -> TextTable:
         return TextTable(file, "", pd.DataFrame(), {}, stopped_rows(), problems)
     records = split_records(text, source.separator, skip=at, width=len(headers))
     if records.ragged and not len(records.numbers) and len(head.fields) > at:
-        words = {"header": str(len(headers)), "rows": str(len(head.fields[-1]))}
+        words = {"header": str(len(headers)), "width": str(len(head.fields[-1]))}
         count = len(records.ragged)
         problems.append(problem("E-FIELDS all", file, count=count, **words))
     return in_long_form(_text_table(records, headers, source, file, "", problems), source)

@@ -27,12 +27,15 @@ from hfcore.clean.parsing import parse_months
 from hfcore.clean.rules import harmless, problem
 from hfcore.clean.source_reading import HEADER_SEARCH_ROWS, decode, normal_header
 from hfcore.clean.workbooks import Grid, cell_text, read_grids
-from hfcore.errors import RawDataError
+from hfcore.errors import RawDataError, UsageError
 from hfcore.schema import TABLES
+from hfcore.store import raw_folder, write_text
+from hfcore.study_file import parse_toml
 from hfrun.cell_patterns import KINDS_OF, Shape, shape_of
 
 SEPARATORS = (";", "\t", ",", "|")
 ROWS_LOOKED_AT = 5_000
+DEFINITION = "study.toml"
 BYTES_LOOKED_AT = 16_000_000
 KIND_POINTS, WORD_POINTS, CODE_POINTS = 2.0, 4.0, 3.0
 LEAST_POINTS = 3.0
@@ -81,6 +84,31 @@ def suggest_source(path: Path) -> Draft:
             return Draft("payments", {}, _monthly(path, settings))
     table, headers = _best_table(shapes)
     return Draft(table, headers, _toml(path, table, headers, shapes, settings))
+
+
+def append_draft(draft: Draft, file: Path, study: str | None = None) -> str:
+    """Write a draft to the end of its study's definition; a sentence that says where.
+
+    The study is the one named, else the one that the file lies in. Raises UsageError where there
+    is none, StudyError where the definition cannot be read as it is.
+    """
+    places = [raw_folder(study)] if study else list(file.resolve().parents)[:3]
+    home = next((each for each in places if (each / DEFINITION).is_file()), None)
+    if home is None:
+        raise UsageError(
+            "There is no study.toml near the file: name its study, as hfcore ingest "
+            "STUDY --suggest FILE --append."
+        )
+    path = home / DEFINITION
+    raw = path.read_bytes()
+    parse_toml(raw, DEFINITION)
+    before = raw.decode("utf-8-sig").rstrip()
+    if draft.text.strip() in before:
+        return f"{DEFINITION} of {home.name} has this draft already."
+    after = f"{before}\n{draft.text}"
+    parse_toml(after.encode(), DEFINITION)
+    write_text(path, after)
+    return f"{DEFINITION} of {home.name} ends with the draft now: look at every line with CHECK."
 
 
 @cache

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -51,11 +51,13 @@ class IngestReport:
     """What an ingest did.
 
     ``counts`` has one row a table and municipality: table, municipality, files, read, kept,
-    quarantined (rows). ``problems`` come in the order in which to mend them.
+    quarantined (rows). ``problems`` come in the order in which to mend them. ``files`` tells of
+    every file and sheet what became of its rows: read = kept + stopped + left_out, by rule.
     """
 
     counts: pd.DataFrame
     problems: list[Problem]
+    files: list[dict] = field(default_factory=list)
 
     @property
     def has_errors(self) -> bool:
@@ -121,6 +123,7 @@ def ingest_study(
     return IngestReport(
         counts.loc[counts["municipality"].isin(mine)].reset_index(drop=True),
         most_important_first([each for each in found if each.municipality in mine]),
+        [each for each in account["files"] if each["municipality"] in mine],
     )
 
 
