@@ -252,12 +252,7 @@ def _kind(record: list[str] | None, head: Head, places: Places) -> int:
 
 
 def _part(
-    text: bytes,
-    kinds: np.ndarray,
-    ends: np.ndarray,
-    places: Places,
-    separator: str,
-    cut: Cut,
+    text: bytes, kinds: np.ndarray, ends: np.ndarray, places: Places, separator: str, cut: Cut
 ) -> None:
     """Put the records of each municipality together, in their order."""
     order = np.argsort(kinds, kind="stable")

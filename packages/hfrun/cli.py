@@ -23,7 +23,7 @@ from hfcore.errors import HfcoreError, LeakError, PartlyDoneError, RawDataError,
 
 LATER_OPTIONS = {
     "--scheduler": "hfcore cannot use a cluster: leave out --scheduler, and --workers sets how "
-    "many notebooks run at once on this machine.",
+    "many notebooks run at once on this machine."
 }
 INTERRUPTED = 130
 MOST_FILES = 40
