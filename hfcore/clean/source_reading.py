@@ -341,6 +341,8 @@ def find_header(
         if known > score:
             best, at, score = found, row, known
     missing = [each for each in wanted if each not in best]
+    if "wide" in source.options and not month_headers(best, source):
+        missing.append(harmless(source.options["wide"]))
     if missing or not wanted:
         # A row with a single word of the mapping may as well be somebody's.
         words = _shown_headers(missing, best if score > 1 else [], len(best))
