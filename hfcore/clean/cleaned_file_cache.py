@@ -30,7 +30,7 @@ GROUND = ("identity.py", "identifiers.py", "schema.py")
 
 
 @dataclass
-class Shelf:
+class CleanedFileCache:
     """The parts of one municipality. ``used`` collects those of this run.
 
     ``hashes`` has the SHA-256 of its raw files, so that each is computed once.
@@ -52,11 +52,11 @@ class Shelf:
         self.used.add(name)
         return name
 
-    def sealed(self, told: str) -> Shelf:
-        """The same shelf for files that also depend on what is told."""
-        return replace(self, seal=fingerprint(self.seal, told))
+    def for_files_that_depend_on(self, more: str) -> CleanedFileCache:
+        """The same cache for files that also depend on more."""
+        return replace(self, seal=fingerprint(self.seal, more))
 
-    def take(self, name: str) -> Cleaned | None:
+    def read(self, name: str) -> Cleaned | None:
         """The part of that name; None where there is none, or it is not whole."""
         try:
             told = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ class Shelf:
             told["gone"],
         )
 
-    def put(self, name: str, part: Cleaned) -> None:
+    def write(self, name: str, part: Cleaned) -> None:
         """Keep a part; its account is written last, so that a half part is never found."""
         if not self.may_write:
             return

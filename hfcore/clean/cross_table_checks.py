@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hfcore.clean.household_membership import settle_members
-from hfcore.clean.municipality_rows import Drop
+from hfcore.clean.household_membership import assign_members
+from hfcore.clean.municipality_rows import MunicipalityRows
 from hfcore.clean.rules import harmless
 from hfcore.clean.table_cleaning import NUMERIC
 from hfcore.errors import HfcoreError
@@ -24,9 +24,9 @@ CELLS_A_ROW = 16
 MIXER = 0x9E3779B97F4A7C1
 
 
-def join_drop(
+def join_tables(
     tables: dict[str, pd.DataFrame], study: Study, municipality: Municipality
-) -> tuple[dict[str, pd.DataFrame], Drop]:
+) -> tuple[dict[str, pd.DataFrame], MunicipalityRows]:
     """The tables of one municipality, each with just its own columns, and the account of it."""
     headers = {
         (source.table, name): harmless(column.header)
@@ -34,26 +34,26 @@ def join_drop(
         for name, column in source.columns.items()
         if column.header
     }
-    drop = Drop(tables, municipality.code, headers)
-    _leave_out_protected(drop)
-    for table in drop.tables:
-        _keep_latest(drop, table)
-        _drop_same_rows(drop, table)
-    settle_members(drop, study)
-    for table in drop.tables:
-        _stop_same_keys(drop, table)
-    _check_references(drop)
-    if "payments" in drop.tables:
-        _stop_files_again(drop)
-        payments = drop.tables["payments"]
+    home = MunicipalityRows(tables, municipality.code, headers)
+    _leave_out_protected(home)
+    for table in home.tables:
+        _keep_latest(home, table)
+        _drop_same_rows(home, table)
+    assign_members(home, study)
+    for table in home.tables:
+        _stop_same_keys(home, table)
+    _check_references(home)
+    if "payments" in home.tables:
+        _stop_files_again(home)
+        payments = home.tables["payments"]
         cells = paid_cells(payments)
-        _look_at_payments(drop, cells, municipality)
-        drop.settle("payments", net_payments(payments["amount_sek"], cells))
-        _look_for_gaps(drop, study, municipality)
-    joined = {name: rows[list(TABLES[name].columns)] for name, rows in drop.tables.items()}
+        _look_at_payments(home, cells, municipality)
+        home.replace_rows("payments", net_payments(payments["amount_sek"], cells))
+        _look_for_gaps(home, study, municipality)
+    joined = {name: rows[list(TABLES[name].columns)] for name, rows in home.tables.items()}
     for name, rows in joined.items():
         _hold_to_form(name, rows)
-    return joined, drop
+    return joined, home
 
 
 def _hold_to_form(name: str, rows: pd.DataFrame) -> None:
@@ -71,85 +71,85 @@ def _hold_to_form(name: str, rows: pd.DataFrame) -> None:
         raise HfcoreError(f"The key of {name} stands twice after cleaning.")
 
 
-def _leave_out_protected(drop: Drop) -> None:
+def _leave_out_protected(home: MunicipalityRows) -> None:
     """Households in which anybody has a protected identity go, with everything of theirs."""
     marked = [
         rows.loc[rows["_is_protected"].astype(bool)]
-        for rows in drop.tables.values()
+        for rows in home.tables.values()
         if rows["_is_protected"].any()
     ]
     if not marked:
         return
     households, persons = _ids(marked, "household_id"), _ids(marked, "person_id")
-    members = drop.tables.get("persons")
+    members = home.tables.get("persons")
     if members is not None:
         households |= set(members.loc[members["person_id"].isin(persons), "household_id"])
         persons |= set(members.loc[members["household_id"].isin(households), "person_id"])
-    for name, rows in list(drop.tables.items()):
+    for name, rows in list(home.tables.items()):
         gone = pd.Series(False, rows.index)
         for column, ids in (("household_id", households), ("person_id", persons)):
             if column in rows:
                 gone |= rows[column].isin(ids)
-        drop.leave_out(name, "W-PROTECTED", rows.loc[gone])
-    drop.count("households", "W-PROTECTED", len(households))
+        home.leave_out(name, "W-PROTECTED", rows.loc[gone])
+    home.count("households", "W-PROTECTED", len(households))
 
 
 def _ids(frames: Iterable[pd.DataFrame], column: str) -> set[str]:
     return {each for rows in frames if column in rows for each in rows[column].dropna()}
 
 
-def _keep_latest(drop: Drop, table: str) -> None:
+def _keep_latest(home: MunicipalityRows, table: str) -> None:
     """Of the versions of one record, the latest; of the same record twice, one."""
-    rows = drop.tables[table]
+    rows = home.tables[table]
     marks = rows["_row_id"].dropna()
     several = rows.loc[marks.index[marks.duplicated(keep=False)]]
     if not len(several):
         return
     same = several.duplicated(subset=["_row_id", "_version", *TABLES[table].columns])
-    drop.stop(table, "W-DUPLICATE", several.loc[same])
+    home.stop(table, "W-DUPLICATE", several.loc[same])
     versions = several.loc[~same]
     if versions["_version"].notna().any():
         latest = versions.groupby("_row_id")["_version"].transform("max")
-        drop.stop(table, "W-VERSION", versions.loc[versions["_version"] < latest])
+        home.stop(table, "W-VERSION", versions.loc[versions["_version"] < latest])
         versions = versions.loc[versions["_version"] == latest]
-    drop.stop(table, "E-DUPLICATE", versions.loc[versions["_row_id"].duplicated(keep=False)])
+    home.stop(table, "E-DUPLICATE", versions.loc[versions["_row_id"].duplicated(keep=False)])
 
 
-def _drop_same_rows(drop: Drop, table: str) -> None:
+def _drop_same_rows(home: MunicipalityRows, table: str) -> None:
     """The same row twice counts once, in tables whose key tells rows apart."""
-    rows, columns = drop.tables[table], list(TABLES[table].columns)
+    rows, columns = home.tables[table], list(TABLES[table].columns)
     if not TABLES[table].key or table == "payments":
         return
     lists = {name: rows[name].astype("str") for name in columns if rows[name].dtype == "object"}
     same = rows[columns].assign(**lists).duplicated()
-    drop.stop(table, "W-DUPLICATE", rows.loc[same])
+    home.stop(table, "W-DUPLICATE", rows.loc[same])
 
 
-def _stop_same_keys(drop: Drop, table: str) -> None:
+def _stop_same_keys(home: MunicipalityRows, table: str) -> None:
     """The same key with another content is stopped; nobody can say which is right."""
     key = list(TABLES[table].key)
     if key and table != "payments":
-        rows = drop.tables[table]
-        drop.stop(table, "E-DUPLICATE", rows.loc[rows.duplicated(subset=key, keep=False)], key[0])
+        rows = home.tables[table]
+        home.stop(table, "E-DUPLICATE", rows.loc[rows.duplicated(subset=key, keep=False)], key[0])
 
 
-def _check_references(drop: Drop) -> None:
+def _check_references(home: MunicipalityRows) -> None:
     """Stop rows whose household or person is in none of the files.
 
     An id that a program made a number has lost nothing where it finds its match.
     """
-    for name in (each for each in TABLES if each in drop.tables):
+    for name in (each for each in TABLES if each in home.tables):
         for column, kind in TABLES[name].columns.items():
             target = kind.refers_to.partition(".")[0]
-            if target in drop.tables:
-                _stop_unmatched(drop, name, column, drop.tables[target][column])
-        if NUMERIC in drop.tables[name]:
-            rows = drop.tables[name]
-            drop.note(name, "W-ID-NUMBER", rows.loc[rows[NUMERIC].eq(True)])
+            if target in home.tables:
+                _stop_unmatched(home, name, column, home.tables[target][column])
+        if NUMERIC in home.tables[name]:
+            rows = home.tables[name]
+            home.note(name, "W-ID-NUMBER", rows.loc[rows[NUMERIC].eq(True)])
 
 
-def _stop_unmatched(drop: Drop, name: str, column: str, known: pd.Series) -> None:
-    rows = drop.tables[name]
+def _stop_unmatched(home: MunicipalityRows, name: str, column: str, known: pd.Series) -> None:
+    rows = home.tables[name]
     lost = rows.loc[~rows[column].isin(known)]
     if not len(lost):
         return
@@ -158,14 +158,14 @@ def _stop_unmatched(drop: Drop, name: str, column: str, known: pd.Series) -> Non
     whole = [f for f in gone.index if gone[f] >= max(NEARLY_ALL * read[f], LEAST_ROWS)]
     is_whole = lost["_file"].isin(whole) & is_many
     is_numeric = lost.get(NUMERIC, pd.Series(False, lost.index)).eq(True) & ~is_whole
-    drop.stop(name, "E-REFERENCE file", lost.loc[is_whole], column)
-    drop.stop(name, "E-ID", lost.loc[is_numeric], column)
-    drop.stop(name, "E-REFERENCE", lost.loc[~is_whole & ~is_numeric], column)
+    home.stop(name, "E-REFERENCE file", lost.loc[is_whole], column)
+    home.stop(name, "E-ID", lost.loc[is_numeric], column)
+    home.stop(name, "E-REFERENCE", lost.loc[~is_whole & ~is_numeric], column)
 
 
-def _stop_files_again(drop: Drop) -> None:
+def _stop_files_again(home: MunicipalityRows) -> None:
     """Stop a file of payments of which nearly every row stands in the other files too."""
-    rows = drop.tables["payments"]
+    rows = home.tables["payments"]
     sizes = rows["_file"].value_counts()
     if (sizes > 0).sum() < 2:
         return
@@ -178,16 +178,16 @@ def _stop_files_again(drop: Drop) -> None:
         share = marks[is_own].isin(marks[is_left & ~is_own]).mean()
         if share >= NEARLY_ALL:
             is_left &= ~is_own
-            drop.stop("payments", "E-DUPLICATE file", rows.loc[is_own], share=f"{100 * share:.0f}")
+            home.stop("payments", "E-DUPLICATE file", rows.loc[is_own], share=f"{100 * share:.0f}")
 
 
-def _look_at_payments(drop: Drop, cells: PaidCells, municipality: Municipality) -> None:
-    rows = drop.tables["payments"]
-    drop.note("payments", "W-DUPLICATE?", rows.loc[_is_again(cells.places, rows["amount_sek"])])
+def _look_at_payments(home: MunicipalityRows, cells: PaidCells, municipality: Municipality) -> None:
+    rows = home.tables["payments"]
+    home.note("payments", "W-DUPLICATE?", rows.loc[_is_again(cells.places, rows["amount_sek"])])
     inside = rows["month"].between(
         pd.Timestamp(municipality.payments_from), pd.Timestamp(municipality.payments_to)
     )
-    drop.note("payments", "W-PERIOD", rows.loc[~inside])
+    home.note("payments", "W-PERIOD", rows.loc[~inside])
 
 
 def _is_again(places: np.ndarray, amounts: pd.Series) -> np.ndarray:
@@ -243,11 +243,11 @@ def net_payments(amounts: pd.Series, cells: PaidCells) -> pd.DataFrame:
     )
 
 
-def _look_for_gaps(drop: Drop, study: Study, municipality: Municipality) -> None:
+def _look_for_gaps(home: MunicipalityRows, study: Study, municipality: Municipality) -> None:
     """Count the months of open cases, inside the export period, that have no payment row."""
-    if "households" not in drop.tables:
+    if "households" not in home.tables:
         return
-    households, payments = drop.tables["households"], drop.tables["payments"]
+    households, payments = home.tables["households"], home.tables["payments"]
     last = min(pd.Timestamp(study.cutoff), pd.Timestamp(municipality.payments_to))
     opened = households["started_on"].clip(lower=pd.Timestamp(municipality.payments_from))
     closed = households["closed_on"].fillna(last).clip(upper=last)
@@ -261,4 +261,4 @@ def _look_for_gaps(drop: Drop, study: Study, municipality: Municipality) -> None
     expected, found = int(months.sum()), int(is_open.sum())
     if expected and (expected - found) / expected > GAP_SHARE:
         percent = f"{100 * (expected - found) / expected:.0f}"
-        drop.count("payments", "W-GAP", expected - found, percent=percent)
+        home.count("payments", "W-GAP", expected - found, percent=percent)

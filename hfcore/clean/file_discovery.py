@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hfcore.clean.rules import harmless, problem
-from hfcore.clean.safe_filenames import told_name
+from hfcore.clean.safe_filenames import public_name
 from hfcore.errors import Problem
 from hfcore.study import Source, Study
 
@@ -23,7 +23,7 @@ def find_files(folder: Path, source: Source, study: Study) -> tuple[list[Path], 
             if path.is_dir():
                 continue
             if path.is_symlink() or not path.is_file() or home not in path.resolve().parents:
-                name = told_name(folder, path, study.sources)
+                name = public_name(folder, path, study.sources)
                 refused.append(problem("E-PATH", name, table=source.table))
             else:
                 found.add(path)
@@ -52,7 +52,7 @@ def unused_files(folder: Path, used: set[Path], study: Study, municipality: str)
     """A warning for each file of a municipality that no source named."""
     left = sorted(path for path in folder.rglob("*") if path.is_file() and path not in used)
     return [
-        problem("W-UNUSED", told_name(folder, path, study.sources), municipality=municipality)
+        problem("W-UNUSED", public_name(folder, path, study.sources), municipality=municipality)
         for path in left
         if not path.name.startswith(".")
     ]

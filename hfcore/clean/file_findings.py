@@ -1,4 +1,4 @@
-"""The desk at which a file is worked on: rows stopped so far, and what was noticed."""
+"""The notes at which a file is worked on: rows stopped so far, and what was noticed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hfcore.clean.rules import code_of, harmless, problem
 from hfcore.clean.source_reading import TextTable, stopped_rows
 
 
-class Desk:
+class FileFindings:
     """The rows of a file under work: which are stopped by which rule, and the problems found."""
 
     def __init__(self, text: TextTable, decimal: str):

@@ -12,13 +12,13 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from hfcore.clean.aliases import follow_aliases
-from hfcore.clean.cleaned_file_cache import Shelf
-from hfcore.clean.cross_table_checks import join_drop
+from hfcore.clean.cleaned_file_cache import CleanedFileCache
+from hfcore.clean.cross_table_checks import join_tables
 from hfcore.clean.file_discovery import find_files, unused_files
-from hfcore.clean.file_layouts import Given, adapted
-from hfcore.clean.municipality_rows import PLACE, Drop
+from hfcore.clean.file_layouts import RawFile, adapted
+from hfcore.clean.municipality_rows import PLACE, MunicipalityRows
 from hfcore.clean.rules import harmless, problem
-from hfcore.clean.safe_filenames import told_name
+from hfcore.clean.safe_filenames import public_name
 from hfcore.clean.source_reading import read_sheets, read_source
 from hfcore.clean.table_cleaning import Cleaned, clean_table
 from hfcore.errors import Problem
@@ -32,8 +32,8 @@ QUARANTINE_COLUMNS = ("file", "sheet", "row", "column", "rule")
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What came in from one municipality.
+class CleanedMunicipality:
+    """The tables of one municipality, and what became of its files.
 
     ``quarantine`` has per table the rows that were stopped, ``files`` one entry a file read,
     ``counts`` one entry a table.
@@ -47,146 +47,111 @@ class Intake:
     counts: list[dict] = field(default_factory=list)
 
 
-def take_in(
-    folder: Path,
-    study: Study,
-    municipality: Municipality,
-    key: Key,
-    aliases: Mapping[str, str],
-    shelf: Shelf,
-    pieces: Mapping[int, Sequence[Given]],
-) -> Intake:
-    """Read, check and join all files of one municipality; ``shelf`` has those read before.
+@dataclass(frozen=True)
+class Context:
+    """What the files of one municipality are cleaned with; ``cache`` has those read before."""
+
+    folder: Path
+    study: Study
+    municipality: Municipality
+    key: Key
+    aliases: Mapping[str, str]
+    cache: CleanedFileCache
+
+
+def clean_municipality(
+    context: Context, pieces: Mapping[int, Sequence[RawFile]]
+) -> CleanedMunicipality:
+    """Read, check and join all files of one municipality.
 
     ``pieces`` has its pieces of shared files, by the place of their source in the study.
     """
-    cleaned, files, problems = _clean_files(
-        folder, study, municipality, key, aliases, shelf, pieces
-    )
+    code = context.municipality.code
+    cleaned, files, problems = _clean_files(context, pieces)
     by_table: dict[str, list[Cleaned]] = {}
     for each in cleaned:
         by_table.setdefault(each.table, []).append(each)
     placed = {name: _placed(name, parts) for name, parts in by_table.items()}
-    joined, drop = join_drop(placed, study, municipality)
-    tables = {name: rows if len(rows) else empty_table(name) for name, rows in joined.items()}
-    tables["record_keys"] = _keyed(tables, key)
-    quarantine = {name: _quarantine(name, parts, drop.stopped) for name, parts in by_table.items()}
-    files = [_conserved(each, drop) for each in files]
+    joined, rows = join_tables(placed, context.study, context.municipality)
+    tables = {name: table if len(table) else empty_table(name) for name, table in joined.items()}
+    tables["record_keys"] = _keyed(tables, context.key)
+    quarantine = {name: _quarantine(name, parts, rows.stopped) for name, parts in by_table.items()}
     counts = [
-        {
-            "table": name,
-            "municipality": municipality.code,
-            "files": len(parts),
-            "read": sum(part.read for part in parts),
-            "kept": len(drop.kept(name)),
-            "quarantined": len(quarantine[name].drop_duplicates(["file", "sheet", "row"])),
-        }
+        {"table": name, "municipality": code, "files": len(parts)}
+        | {"read": sum(part.read for part in parts), "kept": len(rows.kept(name))}
+        | {"quarantined": len(quarantine[name].drop_duplicates(["file", "sheet", "row"]))}
         for name, parts in by_table.items()
     ]
     read = {(part.file, part.sheet) for part in cleaned}
     early = [each for part in cleaned for each in part.problems]
     early = [e for e in early if e.rule != "W-UNUSED" or (e.file, e.sheet) not in read]
-    found = [*problems, *dict.fromkeys(early), *drop.problems]
-    return Intake(municipality.code, tables, quarantine, found, files, counts)
+    found = [*problems, *dict.fromkeys(early), *rows.problems]
+    return CleanedMunicipality(code, tables, quarantine, found, _conserved(files, rows), counts)
 
 
 def _clean_files(
-    folder: Path,
-    study: Study,
-    municipality: Municipality,
-    key: Key,
-    aliases: Mapping[str, str],
-    shelf: Shelf,
-    pieces: Mapping[int, Sequence[Given]],
+    context: Context, pieces: Mapping[int, Sequence[RawFile]]
 ) -> tuple[list[Cleaned], list[dict], list[Problem]]:
     cleaned, files, problems, used = [], [], [], set()
+    study, folder, code = context.study, context.folder, context.municipality.code
     heads: dict[str, str] = {}
     tables = [source.table for source in study.sources]
     # Layouts come first: they say which household an adult's number stands for.
     places = sorted(enumerate(study.sources), key=lambda each: "layout" not in each[1].options)
     for place, source in places:
-        given = pieces.get(place, ())
-        if source.is_shared and not given:
-            told = {"table": source.table, "municipality": municipality.code}
-            problems.append(problem("W-NO-ROWS", f"{municipality.code}/", **told))
+        raw, where = pieces.get(place, ()), {"table": source.table, "municipality": code}
+        if source.is_shared and not raw:
+            problems.append(problem("W-NO-ROWS", f"{code}/", **where))
         if not source.is_shared:
             paths, refused = find_files(folder, source, study)
-            problems += [replace(each, municipality=municipality.code) for each in refused]
+            problems += [replace(each, municipality=code) for each in refused]
             used |= set(paths)
-            given = [
-                Given(path, told_name(folder, path, study.sources), shelf.hash_of(path))
-                for path in paths
-            ]
-        again, given = _twice(given)
-        problems += [_told_twice(each, other, source, municipality) for each, other in again]
-        source = _second(study, place)
+            names = [public_name(folder, path, study.sources) for path in paths]
+            hashes = map(context.cache.hash_of, paths)
+            raw = list(map(RawFile, paths, names, hashes))
+        first: dict[str, RawFile] = {}
+        for each in raw:
+            same = first.setdefault(each.sha256, each)
+            if same is not each:
+                other = harmless(same.name)
+                name = harmless(each.name)
+                problems.append(problem("E-DUPLICATE bytes", name, other=other, **where))
+        raw, source = list(first.values()), _second(study, place)
         if "layout" in source.options:
-            texts, mapped, found = adapted(given, source, study)
+            texts, mapped, found = adapted(raw, source, study)
             heads |= found
-            typed = [clean_table(text, mapped, study, municipality.code) for text in texts]
-            parts = [[with_pseudonyms(each, key, municipality.code, aliases, {})] for each in typed]
+            typed = [clean_table(text, mapped, study, code) for text in texts]
+            parts = [[with_pseudonyms(each, context, {})] for each in typed]
         else:
-            is_alone = len(given) == 1 and tables.count(source.table) == 1
-            kept = shelf.sealed(repr((is_alone, sorted(heads.items()))))
-            parts = [
-                _clean_file(each, source, study, municipality, key, aliases, heads, kept, is_alone)
-                for each in given
-            ]
+            is_alone = len(raw) == 1 and tables.count(source.table) == 1
+            parts = [_clean_file(each, source, context, heads, is_alone) for each in raw]
         cleaned += [part for sheets in parts for part in sheets]
         files += [
-            _file_entry(part, municipality.code, each.sha256)
-            for sheets, each in zip(parts, given, strict=False)
+            {"file": part.file, "sheet": part.sheet, **where, "sha256": each.sha256}
+            | {"read": part.read, "kept": len(part.rows), "stopped": part.gone}
+            for sheets, each in zip(parts, raw, strict=False)
             for part in sheets
         ]
-    return cleaned, files, problems + unused_files(folder, used, study, municipality.code)
+    return cleaned, files, problems + unused_files(folder, used, study, code)
 
 
 def _clean_file(
-    given: Given,
-    source: Source,
-    study: Study,
-    municipality: Municipality,
-    key: Key,
-    aliases: Mapping[str, str],
-    heads: Mapping[str, str],
-    shelf: Shelf,
-    is_alone: bool,
+    raw: RawFile, source: Source, context: Context, heads: Mapping[str, str], is_alone: bool
 ) -> list[Cleaned]:
     """One cleaned file, sheet by sheet; from the cache where it is unchanged and one sheet."""
-    kept_as = shelf.name(given.sha256, source, given.name)
     is_one = isinstance(source.sheet, str) and source.sheet != "*"
-    part = shelf.take(kept_as) if is_one else None
+    cache = context.cache.for_files_that_depend_on(repr((is_alone, sorted(heads.items()))))
+    name = cache.name(raw.sha256, source, raw.name)
+    part = cache.read(name) if is_one else None
     if part is not None:
         return [part]
-    how = (given.raw, source, given.name)
-    parts = [
-        with_pseudonyms(
-            clean_table(text, source, study, municipality.code),
-            key,
-            municipality.code,
-            aliases,
-            heads,
-            is_alone and is_one,
-        )
-        for text in ([read_source(*how)] if is_one else read_sheets(*how))
-    ]
+    how = (raw.raw, source, raw.name)
+    texts = [read_source(*how)] if is_one else read_sheets(*how)
+    typed = [clean_table(text, source, context.study, context.municipality.code) for text in texts]
+    parts = [with_pseudonyms(each, context, heads, is_alone and is_one) for each in typed]
     if is_one:
-        shelf.put(kept_as, parts[0])
+        cache.write(name, parts[0])
     return parts
-
-
-def _twice(given: Sequence[Given]) -> tuple[list[tuple[Given, Given]], list[Given]]:
-    """The files that are another one letter for letter, each with that one, and all others."""
-    first: dict[str, Given] = {}
-    for each in given:
-        first.setdefault(each.sha256, each)
-    again = [(each, first[each.sha256]) for each in given if first[each.sha256] is not each]
-    return again, list(first.values())
-
-
-def _told_twice(given: Given, other: Given, source: Source, place: Municipality) -> Problem:
-    words = {"table": source.table, "municipality": place.code, "other": harmless(other.name)}
-    return problem("E-DUPLICATE bytes", harmless(given.name), **words)
 
 
 def _second(study: Study, place: int) -> Source:
@@ -202,37 +167,27 @@ def _second(study: Study, place: int) -> Source:
     return replace(source, options={**source.options, "second": True})
 
 
-def _file_entry(part: Cleaned, municipality: str, sha256: str) -> dict:
-    return {
-        "file": part.file,
-        "sheet": part.sheet,
-        "municipality": municipality,
-        "table": part.table,
-        "sha256": sha256,
-        "read": part.read,
-        "kept": len(part.rows),
-        "stopped": part.gone,
-    }
-
-
-def _conserved(entry: dict, drop: Drop) -> dict:
-    """The account of one file: rows read = kept + stopped (E-) + known to be left out (W-)."""
-    place = tuple(entry[each] for each in ("table", "file", "sheet"))
-    gone = Counter(entry["stopped"])
-    for (*where, rule), count in drop.gone.items():
-        gone[rule] += count if tuple(where) == place else 0
-    kinds = {kind: {r: n for r, n in sorted(gone.items()) if r[0] == kind and n} for kind in "EW"}
-    kept = entry["kept"] - sum(n for (*where, _), n in drop.gone.items() if tuple(where) == place)
-    return entry | {"kept": kept, "stopped": kinds["E"], "left_out": kinds["W"]}
+def _conserved(files: list[dict], rows: MunicipalityRows) -> list[dict]:
+    """The account of each file: rows read = kept + stopped (E-) + known to be left out (W-)."""
+    found: dict[tuple, dict] = {}
+    for each in files:
+        place = (each["table"], each["file"], each["sheet"])
+        known = found.setdefault(place, each | {"read": 0, "kept": 0, "stopped": Counter()})
+        known["stopped"] = known["stopped"] + Counter(each["stopped"])
+        known |= {name: known[name] + each[name] for name in ("read", "kept")}
+    for (*where, rule), count in rows.gone.items():
+        found[tuple(where)]["stopped"][rule] += count
+        found[tuple(where)]["kept"] -= count
+    return [
+        each
+        | {"stopped": {r: n for r, n in sorted(each["stopped"].items()) if r[0] == "E"}}
+        | {"left_out": {r: n for r, n in sorted(each["stopped"].items()) if r[0] == "W"}}
+        for each in found.values()
+    ]
 
 
 def with_pseudonyms(
-    cleaned: Cleaned,
-    key: Key,
-    municipality: str,
-    aliases: Mapping[str, str],
-    heads: Mapping[str, str],
-    is_alone: bool = False,
+    cleaned: Cleaned, context: Context, heads: Mapping[str, str], is_alone: bool = False
 ) -> Cleaned:
     """The rows with pseudonyms for ids; from here on no raw id is anywhere.
 
@@ -240,16 +195,17 @@ def with_pseudonyms(
     file that fills its table alone, only record ids that stand there again can ever matter.
     """
     rows, replaced = cleaned.rows, pd.Index([])
+    key, code = context.key, context.municipality.code
     for name, kind in TABLES[cleaned.table].columns.items():
         if kind.kind != "id" or f"{name}_is_national" not in rows:
             continue
-        ids, was_replaced = follow_aliases(rows[name], aliases)
+        ids, was_replaced = follow_aliases(rows[name], context.aliases)
         replaced = replaced.union(rows.index[was_replaced])
         national = rows[f"{name}_is_national"].to_numpy(dtype=bool)
         if name == "household_id" and heads:
             ids, is_head = follow_aliases(ids, heads)
             national = national & ~is_head.to_numpy(dtype=bool)
-        hidden = _hidden(ids, national, key, PURPOSE[name], municipality)
+        hidden = _hidden(ids, national, key, PURPOSE[name], code)
         rows = rows.assign(**{name: hidden}).drop(columns=f"{name}_is_national")
     records = rows["_row_id"].astype("str")
     if is_alone:
@@ -257,16 +213,8 @@ def with_pseudonyms(
     rows = rows.assign(_row_id=row_marks(records, key))
     problems = list(cleaned.problems)
     if len(replaced):
-        problems.append(
-            problem(
-                "W-ALIAS",
-                cleaned.file,
-                sheet=cleaned.sheet,
-                rows=replaced,
-                table=cleaned.table,
-                municipality=municipality,
-            )
-        )
+        where = {"sheet": cleaned.sheet, "table": cleaned.table, "municipality": code}
+        problems.append(problem("W-ALIAS", cleaned.file, rows=replaced, **where))
     return replace(cleaned, rows=rows, problems=problems)
 
 

@@ -17,7 +17,7 @@ from hfcore.errors import Problem
 PLACE = ("_file", "_sheet", "_row")
 
 
-class Drop:
+class MunicipalityRows:
     """All rows of one municipality under work, by table, with what was stopped and noticed."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Drop:
         """The raw rows of a table that count."""
         return self._kept.get(table, self.tables[table])
 
-    def settle(self, table: str, rows: pd.DataFrame) -> None:
+    def replace_rows(self, table: str, rows: pd.DataFrame) -> None:
         """Put rows in the place of the raw rows that they come from."""
         self._kept[table] = self.tables[table]
         self.tables[table] = rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hfcore.clean.file_findings import Desk
+from hfcore.clean.file_findings import FileFindings
 from hfcore.schema import TABLES
 from hfcore.study import Source, Study
 
@@ -19,26 +19,26 @@ ORDERED = {
 }
 
 
-def check_ranges(rows: pd.DataFrame, source: Source, study: Study, desk: Desk) -> None:
+def check_ranges(rows: pd.DataFrame, source: Source, study: Study, notes: FileFindings) -> None:
     """Note what breaks a range: E- stops the row, W- is only counted."""
     headers = {name: column.header or name for name, column in source.columns.items()}
-    _check_days(rows, headers, source.table, study, desk)
-    rows = desk.left(rows)
+    _check_days(rows, headers, source.table, study, notes)
+    rows = notes.left(rows)
     for start, end in ORDERED.get(source.table, ()):
-        desk.note("E-RANGE", headers.get(end, end), rows.index[rows[end] < rows[start]])
+        notes.note("E-RANGE", headers.get(end, end), rows.index[rows[end] < rows[start]])
     if source.table == "households":
         reason, is_open = headers.get("closure_reason", ""), rows["closed_on"].isna()
-        desk.note("E-CLOSURE", reason, rows.index[is_open & rows["closure_reason"].notna()])
-        desk.note("W-CLOSURE", reason, rows.index[rows["closure_reason"].eq(UNKNOWN)])
+        notes.note("E-CLOSURE", reason, rows.index[is_open & rows["closure_reason"].notna()])
+        notes.note("W-CLOSURE", reason, rows.index[rows["closure_reason"].eq(UNKNOWN)])
     if source.table == "persons":
         unborn = (rows["birth_year"] > study.cutoff.year).fillna(False)
-        desk.note("E-RANGE", headers.get("birth_year", ""), rows.index[unborn])
+        notes.note("E-RANGE", headers.get("birth_year", ""), rows.index[unborn])
     if source.table == "payments":
-        _check_amounts(rows["amount_sek"], headers.get("amount_sek", ""), source, desk)
+        _check_amounts(rows["amount_sek"], headers.get("amount_sek", ""), source, notes)
 
 
 def _check_days(
-    rows: pd.DataFrame, headers: dict[str, str], table: str, study: Study, desk: Desk
+    rows: pd.DataFrame, headers: dict[str, str], table: str, study: Study, notes: FileFindings
 ) -> None:
     for name, kind in TABLES[table].columns.items():
         if kind.kind not in ("date", "month") or name not in headers:
@@ -47,11 +47,11 @@ def _check_days(
         after = pd.Timestamp(study.cutoff.year + YEARS_AHEAD + 1, 1, 1)
         never = (rows[name] <= first) | (rows[name] >= after)
         late = (rows[name] > pd.Timestamp(study.cutoff)) & ~never
-        desk.note("E-RANGE far" if kind.nullable else "E-RANGE", headers[name], rows.index[never])
-        desk.note("W-RANGE", headers[name], rows.index[late])
+        notes.note("E-RANGE far" if kind.nullable else "E-RANGE", headers[name], rows.index[never])
+        notes.note("W-RANGE", headers[name], rows.index[late])
 
 
-def _check_amounts(amounts: pd.Series, header: str, source: Source, desk: Desk) -> None:
+def _check_amounts(amounts: pd.Series, header: str, source: Source, notes: FileFindings) -> None:
     limit = NORMS * float(source.options.get("norm_sek", NORM_SEK))
-    desk.note("W-RANGE", header, amounts.index[amounts.abs() > limit])
-    desk.note("W-NEGATIVE", header, amounts.index[amounts < 0])
+    notes.note("W-RANGE", header, amounts.index[amounts.abs() > limit])
+    notes.note("W-NEGATIVE", header, amounts.index[amounts < 0])

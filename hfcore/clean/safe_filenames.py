@@ -23,14 +23,14 @@ _TOLD_NUMBERS = re.compile(rf"\d{{0,2}}|{_YEAR} ?\d{{0,2}}|[0-3]\d{_MONTH}")
 _RUNS = re.compile(r"(?P<letters>[^\W\d_]+)|(?P<digits>\d+)|(?P<mark>[ _.()-])|(?P<other>.)", re.S)
 
 
-def told_name(folder: Path, path: Path, sources: Iterable[Source]) -> str:
+def public_name(folder: Path, path: Path, sources: Iterable[Source]) -> str:
     """The name of a file below a municipality's folder as messages and accounts may tell it.
 
     >>> from pathlib import Path
     >>> source = Source("persons", ("personer*.csv",), {})
-    >>> told_name(Path("1290"), Path("1290/personer 2021-03.csv"), [source])
+    >>> public_name(Path("1290"), Path("1290/personer 2021-03.csv"), [source])
     '1290/personer 2021-03.csv'
-    >>> told_name(Path("1290"), Path("1290/personer Anna A.csv"), [source])
+    >>> public_name(Path("1290"), Path("1290/personer Anna A.csv"), [source])
     '1290/personer ….csv'
     """
     own, patterns = path.relative_to(folder).as_posix(), [p for s in sources for p in s.files]

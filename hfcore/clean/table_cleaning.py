@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from hfcore.clean.file_findings import Desk
+from hfcore.clean.file_findings import FileFindings
 from hfcore.clean.parsing import (
     NEARLY_ALL,
     WEEK,
@@ -87,31 +87,31 @@ def clean_table(text: TextTable, source: Source, study: Study, municipality: str
     """
     wide = {name: ColumnSource(name) for name in wide_columns(source)}
     source = replace(source, columns={**source.columns, **wide})
-    desk = Desk(text, source.decimal)
+    notes = FileFindings(text, source.decimal)
     of_all = {each.rule for each in text.problems if not each.rows}
     for (column, rule), rows in text.stopped.groupby(["column", "rule"], sort=True)["row"]:
         if rule in of_all:
             continue
-        desk.problems.append(
+        notes.problems.append(
             problem(rule, text.file, sheet=text.sheet, column=harmless(column), rows=rows)
         )
     read = len(text.rows) + text.stopped["row"].nunique()
     cells = pd.DataFrame(
         {name: _cell_texts(text.rows[name], source.nulls) for name in text.rows}, text.rows.index
     )
-    cells = without_totals(_filled(cells, source), source, desk)
+    cells = without_totals(_filled(cells, source), source, notes)
     if "second" in source.options:
-        cells = _without_empty(cells, source, desk)
-    rows = _typed_rows(cells, source, study, desk)
-    rows = desk.left(_with_options(rows, cells, source, desk))
+        cells = _without_empty(cells, source, notes)
+    rows = _typed_rows(cells, source, study, notes)
+    rows = notes.left(_with_options(rows, cells, source, notes))
     if source.table == "households":
         is_unsaid = rows["closed_on"].notna() & rows["closure_reason"].isna()
         rows = rows.assign(closure_reason=rows["closure_reason"].mask(is_unsaid, UNKNOWN))
-    check_ranges(rows, source, study, desk)
-    problems = [_placed(each, source.table, municipality) for each in desk.problems]
-    stopped = pd.concat(desk.stopped, ignore_index=True)
+    check_ranges(rows, source, study, notes)
+    problems = [_placed(each, source.table, municipality) for each in notes.problems]
+    stopped = pd.concat(notes.stopped, ignore_index=True)
     gone = _gone(text, stopped, problems)
-    kept = desk.left(rows)
+    kept = notes.left(rows)
     return Cleaned(source.table, text.file, text.sheet, kept, stopped, problems, read, gone)
 
 
@@ -160,11 +160,11 @@ def _filled(cells: pd.DataFrame, source: Source) -> pd.DataFrame:
     return cells.assign(**{header: filled[header] for header in headers})
 
 
-def _without_empty(cells: pd.DataFrame, source: Source, desk: Desk) -> pd.DataFrame:
+def _without_empty(cells: pd.DataFrame, source: Source, notes: FileFindings) -> pd.DataFrame:
     """The rows that name anybody, where another source reads the same rows for somebody else."""
     header = source.columns[next(iter(TABLES[source.table].columns))].header
     empty = cells.index[cells[normal_header(header)].isna()] if header else cells.index[:0]
-    desk.note("W-EMPTY-ID", header, empty, header=header)
+    notes.note("W-EMPTY-ID", header, empty, header=header)
     return cells.drop(index=empty)
 
 
@@ -178,7 +178,9 @@ def _cells_of(column: ColumnSource, cells: pd.DataFrame) -> pd.Series:
     return pd.Series(column.value, cells.index, dtype="str")
 
 
-def _typed_rows(cells: pd.DataFrame, source: Source, study: Study, desk: Desk) -> pd.DataFrame:
+def _typed_rows(
+    cells: pd.DataFrame, source: Source, study: Study, notes: FileFindings
+) -> pd.DataFrame:
     """Each column of the table, typed; columns that the mapping does not name are null."""
     typed = {}
     for name, kind in TABLES[source.table].columns.items():
@@ -188,15 +190,15 @@ def _typed_rows(cells: pd.DataFrame, source: Source, study: Study, desk: Desk) -
             continue
         texts = _cells_of(given, cells)
         if kind.kind == "id":
-            typed |= _typed_ids(name, texts, cells, source, study, desk)
+            typed |= _typed_ids(name, texts, cells, source, study, notes)
         elif given.format == BY_NUMBER:
-            typed[name] = _birth_years(normal_ids(texts, None, study.cutoff), given.header, desk)
+            typed[name] = _birth_years(normal_ids(texts, None, study.cutoff), given.header, notes)
         else:
-            typed[name] = _typed_column(name, texts, kind, given, source, study, desk)
+            typed[name] = _typed_column(name, texts, kind, given, source, study, notes)
         if not (kind.nullable or kind.kind == "list" or _may_come_later(name, source)):
             rule = "E-NULL fill" if _is_grouped(texts, kind) else "E-NULL"
             header = harmless(given.header)
-            desk.note(rule, given.header, texts.index[texts.isna()], header=header)
+            notes.note(rule, given.header, texts.index[texts.isna()], header=header)
     return pd.DataFrame(typed, index=cells.index)
 
 
@@ -212,7 +214,12 @@ def _may_come_later(name: str, source: Source) -> bool:
 
 
 def _typed_ids(
-    name: str, texts: pd.Series, cells: pd.DataFrame, source: Source, study: Study, desk: Desk
+    name: str,
+    texts: pd.Series,
+    cells: pd.DataFrame,
+    source: Source,
+    study: Study,
+    notes: FileFindings,
 ) -> dict[str, pd.Series]:
     given = source.columns[name]
     column = source.columns.get("birth_year", ColumnSource())
@@ -221,7 +228,7 @@ def _typed_ids(
     years = None
     if name == "person_id" and column.header and column.format != BY_NUMBER:
         years = _by_distinct(parse_integers, _cells_of(column, cells)).values
-    texts, numeric = _whole_ids(texts, given, desk)
+    texts, numeric = _whole_ids(texts, given, notes)
     found = normal_ids(texts, years, study.cutoff)
     if given.format == "local":
         found = found.assign(id=texts.str.upper().astype("category"), rule="", is_national=False)
@@ -232,7 +239,7 @@ def _typed_ids(
         is_lost = (digits == NUMBER_LENGTH) | (digits.isin([8, 9, 11]) & digits.index.isin(numeric))
         found = found.assign(rule=found["rule"].astype("str").mask(is_lost, "E-ID"))
     for rule in ("E-ID", "E-ID-CENTURY"):
-        desk.note(rule, given.header, texts.index[found["rule"] == rule])
+        notes.note(rule, given.header, texts.index[found["rule"] == rule])
     typed = {name: found["id"], f"{name}_is_national": found["is_national"]}
     if len(numeric):
         # Whether digits are lost is seen where the id is looked for in the other tables.
@@ -240,12 +247,14 @@ def _typed_ids(
     return typed
 
 
-def _whole_ids(texts: pd.Series, given: ColumnSource, desk: Desk) -> tuple[pd.Series, pd.Index]:
+def _whole_ids(
+    texts: pd.Series, given: ColumnSource, notes: FileFindings
+) -> tuple[pd.Series, pd.Index]:
     """Ids that a program made numbers as texts again, and the rows of those that lost nothing."""
-    numeric = texts.index.intersection(desk.text.numeric.get(normal_header(given.header), []))
+    numeric = texts.index.intersection(notes.text.numeric.get(normal_header(given.header), []))
     numbers = texts.loc[numeric].astype("str")
     is_whole = numbers.str.fullmatch(r"\d{1,15}").fillna(False).astype(bool)
-    desk.note("E-ID", given.header, numeric[~is_whole])
+    notes.note("E-ID", given.header, numeric[~is_whole])
     numeric = numeric[is_whole]
     sample = texts.iloc[:SAMPLE].dropna().astype("str")
     if len(sample) and sample.str.fullmatch(r"\d+[.,]0").mean() > NEARLY_ALL:
@@ -259,10 +268,10 @@ def _whole_ids(texts: pd.Series, given: ColumnSource, desk: Desk) -> tuple[pd.Se
     return texts, numeric
 
 
-def _birth_years(ids: pd.DataFrame, header: str, desk: Desk) -> pd.Series:
+def _birth_years(ids: pd.DataFrame, header: str, notes: FileFindings) -> pd.Series:
     """The birth years that personal numbers tell."""
     known = ids["id"].astype("str").where(ids["is_national"])
-    desk.note("E-NULL birth year", header, known.index[known.isna() & ids["id"].notna()])
+    notes.note("E-NULL birth year", header, known.index[known.isna() & ids["id"].notna()])
     return pd.to_numeric(known.str[:4]).astype("Int64")
 
 
@@ -273,13 +282,13 @@ def _typed_column(
     given: ColumnSource,
     source: Source,
     study: Study,
-    desk: Desk,
+    notes: FileFindings,
 ) -> pd.Series:
     parse = _parser(name, kind, given, source, study)
     is_money = name.endswith("_sek") and "thousands" not in source.options
     if is_money and (sign := thousands_mark(texts)):
         words = {"mark": source.decimal, "sign": sign, "other": "," if sign == "." else "."}
-        desk.note("E-NUMBER thousands", given.header, texts.index[texts.notna()], **words)
+        notes.note("E-NUMBER thousands", given.header, texts.index[texts.notna()], **words)
         return pd.Series(float("nan"), texts.index)
     is_shared = kind.kind != "float" or texts.dtype == "category"
     parsed = _by_distinct(parse, texts) if is_shared else parse(texts)
@@ -289,15 +298,15 @@ def _typed_column(
     if kind.kind in ("date", "month") and is_bad.any():
         bad = texts.loc[is_bad].astype("str")
         weeks = bad.index[bad.str.fullmatch(WEEK)]
-        desk.note("E-DATE week", given.header, weeks, **words)
+        notes.note("E-DATE week", given.header, weeks, **words)
         is_bad &= ~is_bad.index.isin(weeks)
-    desk.note(BAD_RULE[kind.kind], given.header, texts.index[is_bad], **words)
+    notes.note(BAD_RULE[kind.kind], given.header, texts.index[is_bad], **words)
     for rule, marks in parsed.warnings.items():
-        desk.note(rule, given.header, texts.index[marks.to_numpy(dtype=bool)])
+        notes.note(rule, given.header, texts.index[marks.to_numpy(dtype=bool)])
     if kind.kind == "list":
         values = values.where(texts.notna(), pd.Series([[] for _ in texts], texts.index))
     if kind.minimum is not None:
-        desk.note("E-RANGE", given.header, texts.index[(values < kind.minimum).fillna(False)])
+        notes.note("E-RANGE", given.header, texts.index[(values < kind.minimum).fillna(False)])
     return values
 
 
@@ -354,7 +363,7 @@ def _example(form: str, kind: str = "date") -> str:
 
 
 def _with_options(
-    rows: pd.DataFrame, cells: pd.DataFrame, source: Source, desk: Desk
+    rows: pd.DataFrame, cells: pd.DataFrame, source: Source, notes: FileFindings
 ) -> pd.DataFrame:
     """Columns that only the ingest needs: record id, version, protection; the month paid in."""
     options = {key: normal_header(str(value)) for key, value in source.options.items()}
@@ -366,34 +375,34 @@ def _with_options(
     marks = source.options.get("protected_values", PROTECTED_MARKS)
     added = rows.assign(_row_id=cells_of("row_id"), _version=float("nan"), _is_protected=False)
     if "version" in options:
-        added = added.assign(_version=_versions(cells_of("version"), options["version"], desk))
+        added = added.assign(_version=_versions(cells_of("version"), options["version"], notes))
     if "protected" in options:
         added = added.assign(_is_protected=cells_of("protected").isin(list(marks)))
     if "paid_on" not in options or source.table != "payments":
         return added
     form = str(source.options.get("paid_on_format", ""))
-    months = _paid_months(rows["month"], cells_of("paid_on"), options["paid_on"], form, desk)
+    months = _paid_months(rows["month"], cells_of("paid_on"), options["paid_on"], form, notes)
     return added.assign(month=months)
 
 
-def _versions(texts: pd.Series, header: str, desk: Desk) -> pd.Series:
+def _versions(texts: pd.Series, header: str, notes: FileFindings) -> pd.Series:
     """Versions as numbers that rise: numbers as they are, else days."""
-    numbers = _by_distinct(partial(parse_numbers, decimal=desk.decimal), texts).values
+    numbers = _by_distinct(partial(parse_numbers, decimal=notes.decimal), texts).values
     days = _by_distinct(parse_days, texts).values
     counted = days.astype("int64").astype("float64").where(days.notna())
     values = numbers if numbers.notna().eq(texts.notna()).all() else counted
-    desk.note("E-DATE", header, texts.index[values.isna() & texts.notna()], example="1, 2, 3")
+    notes.note("E-DATE", header, texts.index[values.isna() & texts.notna()], example="1, 2, 3")
     return values
 
 
 def _paid_months(
-    concerned: pd.Series, paid: pd.Series, header: str, form: str, desk: Desk
+    concerned: pd.Series, paid: pd.Series, header: str, form: str, notes: FileFindings
 ) -> pd.Series:
     """The month that a payment concerns, else the month it was paid in."""
     months = _by_distinct(partial(parse_months, form=form), paid).values
     lacking = concerned.isna()
-    desk.note("E-NULL", header, paid.index[lacking & paid.isna()])
+    notes.note("E-NULL", header, paid.index[lacking & paid.isna()])
     bad = lacking & paid.notna() & months.isna()
-    desk.note("E-DATE", header, paid.index[bad], example=_example(form))
-    desk.note("W-MONTH", header, paid.index[lacking & months.notna()])
+    notes.note("E-DATE", header, paid.index[bad], example=_example(form))
+    notes.note("W-MONTH", header, paid.index[lacking & months.notna()])
     return concerned.fillna(months)

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from hfcore.clean.file_findings import Desk
+from hfcore.clean.file_findings import FileFindings
 from hfcore.clean.parsing import parse_numbers
 from hfcore.clean.source_reading import normal_header
 from hfcore.schema import TABLES
@@ -18,7 +18,7 @@ TOTAL_WORD = re.compile(
 )
 
 
-def without_totals(cells: pd.DataFrame, source: Source, desk: Desk) -> pd.DataFrame:
+def without_totals(cells: pd.DataFrame, source: Source, notes: FileFindings) -> pd.DataFrame:
     """Leave out rows that are sums of rows above; stop what is called a sum and is none.
 
     A total says so where an id, a day or a month should be, or is the last row, without an id. It
@@ -41,8 +41,8 @@ def without_totals(cells: pd.DataFrame, source: Source, desk: Desk) -> pd.DataFr
     named = (is_empty & words.any(axis=1)) | words[times].any(axis=1)
     last = is_empty & (rows.index == cells.index[-1]) & ~named
     fits = _are_sums(cells, named | last, amounts, source)
-    desk.note("W-TOTAL", "", rows.index[(named | last) & fits])
-    desk.note("E-TOTAL", "", rows.index[named & ~fits])
+    notes.note("W-TOTAL", "", rows.index[(named | last) & fits])
+    notes.note("E-TOTAL", "", rows.index[named & ~fits])
     return cells.drop(index=rows.index[named | (last & fits)])
 
 

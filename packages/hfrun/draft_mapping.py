@@ -210,32 +210,45 @@ def is_header(row: list[str], below: list[list[str]]) -> bool:
     columns = [{r[place].strip() for r in below if place < len(r)} for place in range(len(names))]
     known = plausible = 0
     for name, month, cells in zip(names, is_month, columns, strict=True):
-        if name and (name in cells or (not month and _VALUE.search(name)) or len(name) > LONGEST):
+        look = _look_of(name)
+        is_value = not month and (_VALUE.search(name) or (look and look in map(_look_of, cells)))
+        is_code = _folded(name) in _code_words() and not _is_known(name)
+        if name and (name in cells or is_value or is_code or len(name) > LONGEST):
             return False
         filled = [cell for cell in list(cells)[:SAMPLE] if cell]
         is_known = _is_known(name)
         known += is_known
         values = sum(any(map(str.isdigit, cell)) for cell in filled)
         plausible += is_known and bool(filled) and values > len(filled) / 2
-    filled_names = sum(map(bool, names))
-    return known >= 2 or (known == 1 and (plausible > 0 or filled_names == 1))
+    return known >= 2 or (known == 1 and (plausible > 0 or sum(map(bool, names)) == 1))
+
+
+def _look_of(cell: str) -> str | None:
+    """What a cell with digits looks like, letters and digits aside; None for one without."""
+    has_digit = any(map(str.isdigit, cell))
+    return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", cell)) if has_digit else None
 
 
 def _is_known(name: str) -> bool:
-    """Whether a word of headers is in a name, whole or at one end of a longer word."""
-    words = _header_words()
-    return any(
-        each in words
-        or any(len(w) >= LEAST_AFFIX and (each.startswith(w) or each.endswith(w)) for w in words)
-        for each in re.findall(r"[^\W\d_]+", _folded(name))
-    )
+    """Whether a name is a header that is known, a longer word with one at an end, or begins so."""
+    phrases, name = _header_words(), _folded(name)
+    first, *more = re.findall(r"[^\W\d_]+", name) or [""]
+    if name in phrases or (more and len(first) >= LEAST_AFFIX and first in phrases):
+        return True
+    long = [each for each in phrases if len(each) >= LEAST_AFFIX]
+    return not more and any(first.startswith(each) or first.endswith(each) for each in long)
 
 
 @cache
 def _header_words() -> frozenset[str]:
-    """The words of headers, of all tables and of columns that no table has."""
+    """The headers that are known, of all tables and of columns that no table has."""
     told = [w for table in _known()["headers"].values() for words in table.values() for w in words]
-    return frozenset(re.findall(r"[^\W\d_]+", _folded(" ".join((*told, *OTHER_WORDS)))))
+    return frozenset(map(_folded, [*told, *" ".join(OTHER_WORDS).split()]))
+
+
+@cache
+def _code_words() -> frozenset[str]:
+    return frozenset(_folded(word) for words in _known()["codes"].values() for word in words)
 
 
 def _best_table(shapes: Mapping[str, Shape]) -> tuple[str, dict[str, str]]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from hfcore.clean.municipality_cleaning import Intake
+from hfcore.clean.municipality_cleaning import CleanedMunicipality
 from hfcore.errors import Problem
 from hfcore.identity import Key
 from hfcore.study import Study
@@ -31,7 +31,7 @@ def forget_states(account: dict, codes: list[str]) -> dict:
 
 def build_account(
     before: dict,
-    done: list[Intake],
+    done: list[CleanedMunicipality],
     study: Study,
     key: Key,
     problems: list[Problem],

