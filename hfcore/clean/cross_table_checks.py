@@ -1,20 +1,227 @@
-"""The cleaned files of one municipality → its tables: what can only be seen with all of them."""
+"""The cleaned files of one municipality → its tables: what can only be seen with all of them.
+
+Rows come with pseudonyms and with the place that they were read from (``_file``, ``_sheet``,
+``_row``). A household is its adults: where at least half of them are the same and the two were not
+open at the same time, the later is the earlier one come back. Whoever is in several households
+counts once: as an adult before as a child, in the earlier household before the later.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from hfcore.clean.household_membership import assign_members
-from hfcore.clean.municipality_rows import MunicipalityRows
-from hfcore.clean.rules import harmless
+from hfcore.clean.rules import code_of, harmless, problem
 from hfcore.clean.table_cleaning import NUMERIC
-from hfcore.errors import HfcoreError
+from hfcore.errors import HfcoreError, Problem
 from hfcore.schema import TABLES
 from hfcore.study import Municipality, Study, month_number
+
+PLACE = ("_file", "_sheet", "_row")
+
+
+class MunicipalityRows:
+    """All rows of one municipality under work, by table, with what was stopped and noticed."""
+
+    def __init__(
+        self,
+        tables: dict[str, pd.DataFrame],
+        municipality: str,
+        headers: Mapping[tuple[str, str], str] | None = None,
+    ):
+        self.tables = dict(tables)
+        self.gone: Counter[tuple[str, str, str, str]] = Counter()
+        self._headers = headers or {}
+        self.municipality = municipality
+        self.problems: list[Problem] = []
+        self.stopped: list[pd.DataFrame] = []
+        self._kept: dict[str, pd.DataFrame] = {}
+
+    def kept(self, table: str) -> pd.DataFrame:
+        """The raw rows of a table that count."""
+        return self._kept.get(table, self.tables[table])
+
+    def replace_rows(self, table: str, rows: pd.DataFrame) -> None:
+        """Put rows in the place of the raw rows that they come from."""
+        self._kept[table] = self.tables[table]
+        self.tables[table] = rows
+
+    def stop(
+        self, table: str, rule: str, rows: pd.DataFrame, column: str = "", **words: str
+    ) -> None:
+        """Take rows out of a table: into quarantine by an E-rule, counted by a W-rule."""
+        if not len(rows):
+            return
+        self.note(table, rule, rows, column, **words)
+        self.leave_out(table, rule, rows)
+        column = self._headers.get((table, column), column)
+        if rule.startswith("E-"):
+            places = rows[list(PLACE)].astype({"_file": "str", "_sheet": "str"})
+            listed = places.assign(table=table, column=column, rule=code_of(rule))
+            self.stopped.append(listed)
+
+    def leave_out(self, table: str, rule: str, rows: pd.DataFrame) -> None:
+        """Take rows out of a table, and count them by the rule, file by file."""
+        is_gone = self.tables[table].index.isin(rows.index)
+        self.tables[table] = self.tables[table].loc[~is_gone]
+        for place, count in rows.groupby(["_file", "_sheet"], observed=True).size().items():
+            self.gone[(table, *place, code_of(rule))] += int(count)
+
+    def note(
+        self, table: str, rule: str, rows: pd.DataFrame, column: str = "", **words: str
+    ) -> None:
+        """Write down what was noticed about rows, file by file."""
+        if not len(rows):
+            return
+        for (file, sheet), each in rows.groupby(["_file", "_sheet"], observed=True, sort=True):
+            found = problem(
+                rule,
+                file,
+                sheet=sheet,
+                column=self._headers.get((table, column), column),
+                rows=each["_row"],
+                count=len(each),
+                table=table,
+                municipality=self.municipality,
+                **words,
+            )
+            self.problems.append(found)
+
+    def count(self, table: str, rule: str, count: int, **words: str) -> None:
+        """Write down how often something was noticed that has no rows to point at."""
+        if count:
+            self.problems.append(
+                problem(
+                    rule,
+                    f"{self.municipality}/",
+                    count=count,
+                    table=table,
+                    municipality=self.municipality,
+                    **words,
+                )
+            )
+
+
+SAME_SHARE = 0.5
+ADULT_AGE = 21
+LONG_AGO, FAR_AHEAD = pd.Timestamp("1800-01-01"), pd.Timestamp("2200-01-01")
+
+
+def assign_members(home: MunicipalityRows, study: Study) -> None:
+    """Give every person one household, and households that are one the same id."""
+    if not {"households", "persons"} <= set(home.tables):
+        return
+    _note_grown_children(home, study)
+    pairs = _shared_adults(home)
+    if len(pairs):
+        _stop_counted_twice(home, pairs.loc[pairs["overlap"]])
+        _join_households(home, _same_households(pairs))
+    _keep_one_row_each(home)
+
+
+def _spells(home: MunicipalityRows) -> pd.DataFrame:
+    """First and last day of each household, by id; far away where it is open."""
+    households = home.tables["households"]
+    first = households["started_on"].fillna(LONG_AGO)
+    last = households["closed_on"].fillna(FAR_AHEAD)
+    spells = pd.DataFrame({"id": households["household_id"], "first": first, "last": last})
+    return spells.drop_duplicates("id").set_index("id")
+
+
+def _shared_adults(home: MunicipalityRows) -> pd.DataFrame:
+    """One row an adult and pair of households that have it, the earlier first."""
+    persons = home.tables["persons"]
+    adults = persons.loc[persons["role"] != "child", ["person_id", "household_id"]]
+    adults = adults.drop_duplicates()
+    adults = adults.loc[adults["household_id"].isin(home.tables["households"]["household_id"])]
+    sizes = adults.groupby("household_id").size()
+    many = adults.loc[adults["person_id"].duplicated(keep=False)]
+    if not len(many):
+        return many
+    pairs = many.merge(many, on="person_id", suffixes=("", "_later"))
+    spells = _spells(home)
+    first = pairs["household_id"].map(spells["first"])
+    later = pairs["household_id_later"].map(spells["first"])
+    is_order = (first < later) | (
+        (first == later) & (pairs["household_id"] < pairs["household_id_later"])
+    )
+    pairs = pairs.assign(later=later).loc[is_order]
+    counts = pairs.groupby(["household_id", "household_id_later"])["person_id"].transform("size")
+    largest = pd.concat(
+        [pairs[column].map(sizes) for column in ("household_id", "household_id_later")], axis=1
+    ).max(axis=1)
+    overlap = pairs["household_id"].map(spells["last"]) > pairs["later"]
+    ends = pairs["household_id_later"].map(spells["last"])
+    return pairs.assign(share=counts / largest, overlap=overlap, until=ends)
+
+
+def _stop_counted_twice(home: MunicipalityRows, pairs: pd.DataFrame) -> None:
+    persons = home.tables["persons"]
+    here = [
+        pairs[["person_id", name]].set_axis(["person_id", "household_id"], axis=1)
+        for name in ("household_id", "household_id_later")
+    ]
+    twice = pd.MultiIndex.from_frame(pd.concat(here).drop_duplicates())
+    rows = persons.loc[pd.MultiIndex.from_frame(persons[["person_id", "household_id"]]).isin(twice)]
+    home.stop("persons", "E-TWO-HOUSEHOLDS", rows, "person_id")
+
+
+def _same_households(pairs: pd.DataFrame) -> dict[str, str]:
+    """Each later household that is an earlier one come back, with that one's id."""
+    columns = ["household_id", "household_id_later", "later", "until", "share"]
+    candidates = pairs.loc[~pairs["overlap"] & (pairs["share"] >= SAME_SHARE), columns]
+    ordered = candidates.drop_duplicates().sort_values(
+        ["later", "share", "household_id", "household_id_later"],
+        ascending=[True, False, True, True],
+    )
+    same: dict[str, str] = {}
+    busy_until: dict[str, pd.Timestamp] = {}
+    for earlier, later, start, until, _ in ordered.itertuples(index=False):
+        root = same.get(earlier, earlier)
+        if later in same or start < busy_until.get(root, start):
+            continue
+        same[later] = root
+        busy_until[root] = until
+    return same
+
+
+def _join_households(home: MunicipalityRows, same: dict[str, str]) -> None:
+    if not same:
+        return
+    households = home.tables["households"]
+    home.stop("households", "W-HOUSEHOLD", households.loc[households["household_id"].isin(same)])
+    for name, rows in home.tables.items():
+        if "household_id" in TABLES[name].columns:
+            ids = rows["household_id"].astype("str")
+            joined = ids.map(same).astype("str").fillna(ids)
+            home.tables[name] = rows.assign(household_id=joined)
+
+
+def _keep_one_row_each(home: MunicipalityRows) -> None:
+    """Of several rows of one person, the one as an adult in the earliest household."""
+    persons = home.tables["persons"]
+    twice = persons.loc[persons["person_id"].duplicated(keep=False)]
+    if not len(twice):
+        return
+    firsts = twice["household_id"].map(_spells(home)["first"])
+    order = twice.assign(_child=twice["role"] == "child", _first=firsts).sort_values(
+        ["person_id", "_child", "_first", "household_id", "_file", "_row"]
+    )
+    home.stop("persons", "W-HOUSEHOLD", twice.loc[order.index[order["person_id"].duplicated()]])
+
+
+def _note_grown_children(home: MunicipalityRows, study: Study) -> None:
+    persons = home.tables["persons"]
+    starts = home.tables["households"].drop_duplicates("household_id").set_index("household_id")
+    years = starts["started_on"].dt.year.astype("Int64")
+    year = persons["household_id"].map(years).astype("Int64").fillna(study.cutoff.year)
+    grown = (persons["role"] == "child") & (year - persons["birth_year"] >= ADULT_AGE)
+    home.note("persons", "W-GROWN", persons.loc[grown.fillna(False)], "role")
+
 
 GAP_SHARE = 0.1
 # A file of which so many rows find no match, or stand elsewhere too, is judged as a whole.

@@ -45,7 +45,9 @@ def _missing(source: Source) -> list[str]:
     needed = {name for name, kind in TABLES[source.table].columns.items() if not kind.nullable}
     needed -= {"month"} if "paid_on" in source.options else set()
     missing = sorted(needed - set(source.columns) - set(wide_columns(source)))
-    return [f"{source.table} needs the column {', '.join(missing)}."] if missing else []
+    how = ' (birth_year = {header = "…", format = "personal_number"} takes it from the number)'
+    more = how if "birth_year" in missing else ""
+    return [f"{source.table} needs the column {', '.join(missing)}{more}."] if missing else []
 
 
 def _wrong_settings(source: Source) -> list[str]:
@@ -77,6 +79,9 @@ def _wrong_settings(source: Source) -> list[str]:
         found.append("separator is one character, such as ; or \\t.")
     elif source.is_shared and not source.separator.isascii():
         found.append("separator of a shared file is one ASCII character, such as ; or \\t.")
+    is_several = source.sheet == "*" or not isinstance(source.sheet, str)
+    if is_several and (source.is_shared or "layout" in source.options):
+        found.append("sheet is one name here: shared files and layouts have one sheet.")
     if source.is_shared and source.options.get("layout") == "lifecare":
         found.append("municipality: an extract of Lifecare is one municipality's, not shared.")
     return found

@@ -13,12 +13,10 @@ from pandas.api.types import union_categoricals
 
 from hfcore.clean.aliases import follow_aliases
 from hfcore.clean.cleaned_file_cache import CleanedFileCache
-from hfcore.clean.cross_table_checks import join_tables
-from hfcore.clean.file_discovery import find_files, unused_files
+from hfcore.clean.cross_table_checks import PLACE, MunicipalityRows, join_tables
+from hfcore.clean.file_discovery import find_files, public_name, unused_files
 from hfcore.clean.file_layouts import RawFile, adapted
-from hfcore.clean.municipality_rows import PLACE, MunicipalityRows
 from hfcore.clean.rules import harmless, problem
-from hfcore.clean.safe_filenames import public_name
 from hfcore.clean.source_reading import read_sheets, read_source
 from hfcore.clean.table_cleaning import Cleaned, clean_table
 from hfcore.errors import Problem

@@ -99,7 +99,7 @@ def read_sheets(raw: Path | Readable, source: Source, name: str = "") -> list[Te
             return [_read_parquet(raw, source, file)]
         if kind in ("gzip", "zip"):
             return [read_text(unpacked_text(raw, kind), source, file)]
-        _check_kind(kind, source.format)
+        check_kind(kind, source.format)
         if source.format == "excel":
             return _read_excel(raw, source, file)
         return [read_text(raw.read_bytes(), source, file)]
@@ -109,7 +109,7 @@ def read_sheets(raw: Path | Readable, source: Source, name: str = "") -> list[Te
         return [TextTable(file, sheet, pd.DataFrame(), {}, stopped_rows(), [found])]
 
 
-def _check_kind(kind: str, declared: str) -> None:
+def check_kind(kind: str, declared: str) -> None:
     """Refuse a file that by its first bytes is of another kind than declared, naming it."""
     words = {"format": declared, "kind": KINDS.get(kind, "")}
     if kind == "password":

@@ -15,7 +15,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from hfcore.clean.file_findings import FileFindings
 from hfcore.clean.parsing import (
     NEARLY_ALL,
     WEEK,
@@ -30,10 +29,15 @@ from hfcore.clean.parsing import (
     parse_truths,
     thousands_mark,
 )
-from hfcore.clean.plausibility import UNKNOWN, check_ranges
+from hfcore.clean.row_checks import (
+    UNKNOWN,
+    FileFindings,
+    check_ranges,
+    is_total_word,
+    without_totals,
+)
 from hfcore.clean.rules import harmless, problem
 from hfcore.clean.source_reading import TextTable, normal_header, wide_columns
-from hfcore.clean.total_rows import is_total_word, without_totals
 from hfcore.errors import Problem
 from hfcore.identifiers import normal_ids
 from hfcore.schema import DTYPES, TABLES, Column

@@ -32,6 +32,7 @@ from hfcore.clean.source_reading import (
     codec_name,
     normal_header,
     read_text,
+    wide_columns,
 )
 from hfcore.study import Source
 
@@ -132,7 +133,7 @@ class Piece:
         stopped = found.stopped.assign(row=known[found.stopped["row"].to_numpy(dtype="int64")])
         rows = found.rows
         if len(rows):
-            cells = [normal_header(each) for each in cell_headers(source)]
+            cells = [normal_header(each) for each in cell_headers(source)] + wide_columns(source)
             is_mapped = [each in cells for each in rows]
             rows = rows.loc[:, is_mapped].set_axis(pd.Index(known[rows.index], name="row"))
         return TextTable(file, found.sheet, rows, {}, stopped, problems)
@@ -168,6 +169,8 @@ class Places:
             text = cell.decode("cp1252", "replace")
         name = text.strip()
         code = self._translated.get(name, name)
+        # A program that made codes numbers took the nought in front away.
+        code = f"0{code}" if len(code) == 3 and code.isdecimal() else code
         if code in self._codes:
             return code
         return ELSEWHERE if len(code) == 4 and code.isdecimal() and code.isascii() else UNNAMED

@@ -7,6 +7,7 @@ the commands that need them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import locale
 import os
 import signal
@@ -27,6 +28,16 @@ LATER_OPTIONS = {
 }
 INTERRUPTED = 130
 MOST_FILES = 40
+NOT_OPENED = "A file may not be opened: close it in Excel, or ask for the right to it."
+NO_LOCK = "The folder lies where no lock can be had (a network share): use a local one."
+DISK = {
+    errno.ENOSPC: "The disk is full: make room and run the same again.",
+    errno.EROFS: "The folder can only be read: name another one with --data.",
+    errno.EACCES: NOT_OPENED,
+    errno.EPERM: NOT_OPENED,
+    errno.ENOLCK: NO_LOCK,
+    errno.EOPNOTSUPP: NO_LOCK,
+}
 SAID = {
     "en": {
         "weights": ("Stops whole files", "Stops rows", "Goes on and is counted"),
@@ -349,9 +360,14 @@ def run_command(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _say("Interrupted; what was done is kept.")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        if error.errno not in DISK:
+            return _unforeseen(error)
+        _say(f"{DISK[error.errno]} What was done before is whole.")
+        return UsageError.exit_code
     except Exception as error:
         return _unforeseen(error)
 

@@ -121,7 +121,7 @@ def _look(path: Path) -> tuple[dict[str, object], pd.DataFrame]:
     kind = kind_of(path)
     if kind == "password":
         raise RefusedFileError("E-FORMAT password", format="excel")
-    if kind in KINDS and kind not in ("excel", "text"):
+    if kind in KINDS and kind not in ("excel", "text", "parquet", "gzip", "zip"):
         raise RefusedFileError("E-FORMAT kind", format="csv", kind=KINDS[kind])
     if kind == "excel":
         grids = read_grids(path, "*", ",")
@@ -418,7 +418,7 @@ def _column(table: str, column: str, header: str, shape: Shape) -> list[str]:
     if kind.kind in ("date", "month") and shape.form:
         return [f"{column} = {{header = {_quoted(header)}, format = {_quoted(shape.form)}}}"]
     pairs = [(word, *_code(kind.codes, word)) for word in shape.words]
-    named = map(_folded, _known()["headers"][table][column])
+    named = map(_folded, _known()["headers"][table].get(column, ()))
     is_named = any(word in _folded(header) for word in named)
     if kind.kind not in ("code", "list") or not (is_named or any(sure for *_, sure in pairs)):
         return [f"{column} = {_quoted(header)}"]

@@ -18,9 +18,10 @@ SCHEMA = 1
 def read_account(folder: Path) -> dict:
     """The account of the drops taken in so far; empty before the first."""
     try:
-        return json.loads((folder / ACCOUNT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        account = json.loads((folder / ACCOUNT).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
+    return account if isinstance(account, dict) else {}
 
 
 def forget_states(account: dict, codes: list[str]) -> dict:

@@ -16,18 +16,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hfcore.clean.archive_checks import RefusedFileError
+from hfcore.clean.archive_checks import RefusedFileError, kind_of
 from hfcore.clean.cleaned_file_cache import code_seal, fingerprint
 from hfcore.clean.delimited_text import split_records
-from hfcore.clean.file_discovery import find_files
+from hfcore.clean.file_discovery import find_files, public_name
 from hfcore.clean.file_layouts import RawFile
 from hfcore.clean.monthly_statistics import reading_source
 from hfcore.clean.municipality_cleaning import QUARANTINE_COLUMNS
 from hfcore.clean.rules import harmless, problem
-from hfcore.clean.safe_filenames import public_name
 from hfcore.clean.source_reading import (
     HEADER_SEARCH_ROWS,
     TextTable,
+    check_kind,
     decode,
     find_header,
     normal_header,
@@ -150,6 +150,7 @@ class SharedFile:
         """Read the file; its SHA-256."""
         self.found, self._kept = Found(), {}
         try:
+            check_kind(kind_of(self.path), self.source.format)
             if self.source.format == "excel":
                 self._read_sheet(file_hash(self.path))
             elif self._find_head():

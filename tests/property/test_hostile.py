@@ -13,8 +13,8 @@ import pytest
 from raw_study import HOUSEHOLDS, STUDY, write_lines, write_plans, write_study
 
 from hfcore.clean.archive_checks import RefusedFileError, look_into
+from hfcore.clean.file_discovery import public_name
 from hfcore.clean.rules import harmless
-from hfcore.clean.safe_filenames import public_name
 from hfcore.clean.workbooks import read_grid
 from hfcore.store import processed_folder, read_table
 from hfcore.study import Source
