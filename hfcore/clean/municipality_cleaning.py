@@ -153,12 +153,16 @@ def _clean_file(
 
 
 def _second(study: Study, place: int) -> Source:
-    """A source, marked where one before it reads the same rows for the same table.
+    """A source, marked where one before it reads the same rows for the same table; named sheets.
 
     So an applicant and a co-applicant in one row become two persons, and of a single household
     nobody is missed.
     """
     source = study.sources[place]
+    if source.format == "excel":
+        named = [(e.sheet,) if isinstance(e.sheet, str) else e.sheet for e in study.sources]
+        sheets = tuple(sorted({name for names in named for name in names} - {"", "*"}))
+        source = replace(source, options={**source.options, "sheets": sheets})
     same = (source.table, source.files, source.sheet)
     if all((each.table, each.files, each.sheet) != same for each in study.sources[:place]):
         return source

@@ -71,19 +71,21 @@ def parse_numbers(texts: pd.Series, decimal: str = ",", thousands: str = "") -> 
     [900.0, 1234.5, nan]
     """
     parsed = _bare_numbers(texts, decimal)
-    rest = texts.loc[parsed.values.isna().to_numpy() & texts.notna().to_numpy()].astype("str")
+    is_rest = texts.notna().to_numpy()
+    if not thousands.strip():
+        is_rest = is_rest & parsed.values.isna().to_numpy()
+    rest = texts.loc[is_rest].astype("str")
     if thousands.strip():
-        rest = texts.loc[texts.notna()].astype("str")
         group = rf"(?<!\d)\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?!\d)"
         rest = rest.str.replace(group, lambda found: found[0].replace(thousands, ""), regex=True)
     if not len(rest):
         return parsed
     bare = rest.str.replace(_UNIT, "", regex=True).str.replace(_UNIT, "", regex=True)
     found = _bare_numbers(bare, decimal)
-    others = parsed.values.where(~texts.index.isin(rest.index))
-    odd = found.warnings["W-NUMBER"].reindex(texts.index, fill_value=False)
-    odd |= parsed.warnings["W-NUMBER"]
-    return Parsed(others.fillna(found.values.reindex(texts.index)), {"W-NUMBER": odd})
+    values, odd = parsed.values.to_numpy().copy(), parsed.warnings["W-NUMBER"].to_numpy().copy()
+    values[is_rest], odd[is_rest] = found.values, found.warnings["W-NUMBER"]
+    marks = {"W-NUMBER": pd.Series(odd, texts.index)}
+    return Parsed(pd.Series(values, texts.index), marks)
 
 
 def thousands_mark(texts: pd.Series) -> str:

@@ -49,6 +49,8 @@ class FileFindings:
 
 NORM_SEK = 12_000
 NORMS = 5
+# Of words for a total, in Swedish and English.
+FIRST_LETTERS = tuple("STDGstdg")
 EARLIEST_YEAR = 1900
 YEARS_AHEAD = 5
 UNKNOWN = "unknown"
@@ -62,7 +64,8 @@ def check_ranges(rows: pd.DataFrame, source: Source, study: Study, notes: FileFi
     """Note what breaks a range: E- stops the row, W- is only counted."""
     headers = {name: column.header or name for name, column in source.columns.items()}
     _check_days(rows, headers, source.table, study, notes)
-    rows = notes.left(rows)
+    if source.table in ORDERED:
+        rows = notes.left(rows)
     for start, end in ORDERED.get(source.table, ()):
         notes.note("E-RANGE", headers.get(end, end), rows.index[rows[end] < rows[start]])
     if source.table == "households":
@@ -161,7 +164,10 @@ def _headers(source: Source, kinds: tuple[str, ...]) -> list[str]:
 
 def _may_be_word(texts: pd.Series) -> pd.Series:
     """Whether a text begins like a total: a quick look at all rows before the careful one."""
-    return texts.str[:1].isin(["S", "s", "T", "t", "D", "d", "G", "g"])
+    if texts.dtype != "category":
+        return texts.str[:1].isin(FIRST_LETTERS)
+    likely = texts.cat.categories.str[:1].isin(FIRST_LETTERS)
+    return pd.Series(np.append(likely, False)[texts.cat.codes], texts.index)
 
 
 def is_total_word(texts: pd.Series) -> pd.Series:

@@ -51,6 +51,7 @@ OPTION_HEADERS = ("row_id", "version", "paid_on", "protected", "birth_year", "pe
 
 # Swedish letters saved as UTF-8, read as cp1252 and saved again.
 MOJIBAKE = ("Ã¥", "Ã¤", "Ã¶", "Ã…", "Ã„", "Ã–", "Ã©", "â€", "ï»¿")
+_NUMBERED = re.compile(r"(?i)(?:blad|sheet|kvartal|kv|år)? ?\d{1,4}")
 _CONTROL = re.compile(f"[{re.escape(CONTROL)}]")
 
 
@@ -295,9 +296,23 @@ def _read_excel(path: Path, source: Source, file: str) -> list[TextTable]:
             tables = [each for each in tables if _has_headers(each)]
             names = [each.sheet for each in others]
             tables[0].problems.extend(problem("W-UNUSED", file, sheet=name) for name in names)
-    unread = grids[0].unread
-    tables[0].problems.extend(problem("W-UNUSED", file, sheet=harmless(each)) for each in unread)
+    unread = [sheet_label(*each, source) for each in grids[0].unread]
+    tables[0].problems.extend(problem("W-UNUSED", file, sheet=each) for each in unread)
     return tables
+
+
+def sheet_label(name: str, place: int, source: Source) -> str:
+    """What may be told of a sheet, whose name may be somebody's.
+
+    Its name where the study names it or it says but a number, else its place.
+
+    >>> source = Source("plans", ("a.xlsx",), {}, sheet="Planering")
+    >>> [sheet_label(each, 2, source) for each in ("Planering", "2020", "Kalle Anka")]
+    ['Planering', '2020', '(2)']
+    """
+    own = [source.sheet] if isinstance(source.sheet, str) else source.sheet
+    is_told = name in (*own, *source.options.get("sheets", ())) or _NUMBERED.fullmatch(name)
+    return harmless(name) if is_told else f"({place})"
 
 
 def _has_headers(table: TextTable) -> bool:
@@ -305,7 +320,7 @@ def _has_headers(table: TextTable) -> bool:
 
 
 def _read_grid(grid: Grid, source: Source, file: str) -> TextTable:
-    sheet = harmless(grid.sheet)
+    sheet = sheet_label(grid.sheet, grid.place, source)
     numbered = list(enumerate(grid.cells, start=1))
     head = Records.from_rows(numbered[:HEADER_SEARCH_ROWS])
     at, headers, problems = find_header(head, source, file, sheet)

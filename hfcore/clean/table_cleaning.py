@@ -124,7 +124,8 @@ def _gone(text: TextTable, stopped: pd.DataFrame, problems: list[Problem]) -> di
     gone: Counter[str] = Counter()
     if len(stopped):
         first = stopped.drop_duplicates("row").set_index("row")["rule"]
-        rows = [*text.rows.index, *first.index.difference(text.rows.index)]
+        own = text.rows.index[text.rows.index.isin(first.index)]
+        rows = [*own, *first.index.difference(own)]
         gone.update(first.reindex(rows).dropna().value_counts().to_dict())
     for each in problems:
         if each.rule in LEFT_OUT:
@@ -255,7 +256,8 @@ def _whole_ids(
     texts: pd.Series, given: ColumnSource, notes: FileFindings
 ) -> tuple[pd.Series, pd.Index]:
     """Ids that a program made numbers as texts again, and the rows of those that lost nothing."""
-    numeric = texts.index.intersection(notes.text.numeric.get(normal_header(given.header), []))
+    numeric = notes.text.numeric.get(normal_header(given.header), texts.index[:0])
+    numeric = texts.index.intersection(numeric) if len(numeric) else texts.index[:0]
     numbers = texts.loc[numeric].astype("str")
     is_whole = numbers.str.fullmatch(r"\d{1,15}").fillna(False).astype(bool)
     notes.note("E-ID", given.header, numeric[~is_whole])

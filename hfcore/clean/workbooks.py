@@ -32,7 +32,8 @@ class Grid:
     """The cells of one sheet as texts, row by row.
 
     ``numeric`` holds the places (row, column from 0) of cells that were numbers and not text,
-    ``unread`` the visible sheets with cells that nobody asked for.
+    ``place`` is the sheet's among the visible ones, ``unread`` has name and place of those with
+    cells that nobody asked for.
     """
 
     sheet: str
@@ -41,7 +42,8 @@ class Grid:
     marks: SheetMarks
     hidden_sheets: int
     package: Package
-    unread: tuple[str, ...] = ()
+    place: int = 1
+    unread: tuple[tuple[str, int], ...] = ()
 
 
 def read_grid(path: Path, sheet: str, decimal: str) -> Grid:
@@ -68,7 +70,8 @@ def read_grids(path: Path, sheet: str | Sequence[str], decimal: str) -> list[Gri
             package.marks.get(each["sheet"], SheetMarks()),
             found["hidden_sheets"],
             package,
-            tuple(found["unread"]),
+            each["place"],
+            tuple(map(tuple, found["unread"])),
         )
         for each in found["sheets"]
     ]
@@ -111,8 +114,12 @@ def _read_here(path: str, sheet: str, decimal: str) -> dict[str, Any]:
     if any(_has_personal_numbers(book, name) for name in hidden):
         return {"refused": "E-HIDDEN"}
     others = [name for name in visible if name not in chosen]
-    unread = [name for name in others if book.get_sheet_by_name(name).height]
-    sheets = [_cells_of(book, name, decimal) for name in chosen]
+    unread = [
+        (name, visible.index(name) + 1) for name in others if book.get_sheet_by_name(name).height
+    ]
+    sheets = [
+        _cells_of(book, name, decimal) | {"place": visible.index(name) + 1} for name in chosen
+    ]
     # Of all sheets, the empty ones say nothing.
     sheets = [each for each in sheets if each["cells"]] or sheets[:1]
     return {"sheets": sheets, "unread": unread, "hidden_sheets": len(hidden)}
