@@ -246,12 +246,14 @@ def join_tables(
     for table in home.tables:
         _keep_latest(home, table)
         _drop_same_rows(home, table)
+    # Elsewhere the same rows are told apart by their key, and count once.
+    for table in (each for each in home.tables if each == "payments" or not TABLES[each].key):
+        _stop_files_again(home, table)
     assign_members(home, study)
     for table in home.tables:
         _stop_same_keys(home, table)
     _check_references(home)
     if "payments" in home.tables:
-        _stop_files_again(home)
         payments = home.tables["payments"]
         cells = paid_cells(payments)
         _look_at_payments(home, cells, municipality)
@@ -372,13 +374,14 @@ def _stop_unmatched(home: MunicipalityRows, name: str, column: str, known: pd.Se
     home.stop(name, "E-REFERENCE", lost.loc[~is_whole & ~is_numeric], column)
 
 
-def _stop_files_again(home: MunicipalityRows) -> None:
-    """Stop a file of payments of which nearly every row stands in the other files too."""
-    rows = home.tables["payments"]
+def _stop_files_again(home: MunicipalityRows, table: str) -> None:
+    """Stop a file of which nearly every row stands in the other files too."""
+    rows, columns = home.tables[table], list(TABLES[table].columns)
     sizes = rows["_file"].value_counts()
     if (sizes > 0).sum() < 2:
         return
-    marks = pd.util.hash_pandas_object(rows[["household_id", "month", "amount_sek"]], index=False)
+    lists = {name: rows[name].astype("str") for name in columns if rows[name].dtype == "object"}
+    marks = pd.util.hash_pandas_object(rows[columns].assign(**lists), index=False)
     shares = marks.duplicated(keep=False).groupby(rows["_file"], observed=True).mean()
     likely = [file for file in shares.index[shares >= NEARLY_ALL] if sizes[file] >= LEAST_ROWS]
     is_left = pd.Series(True, rows.index)
@@ -387,7 +390,7 @@ def _stop_files_again(home: MunicipalityRows) -> None:
         share = marks[is_own].isin(marks[is_left & ~is_own]).mean()
         if share >= NEARLY_ALL:
             is_left &= ~is_own
-            home.stop("payments", "E-DUPLICATE file", rows.loc[is_own], share=f"{100 * share:.0f}")
+            home.stop(table, "E-DUPLICATE file", rows.loc[is_own], share=f"{100 * share:.0f}")
 
 
 def _look_at_payments(home: MunicipalityRows, cells: PaidCells, municipality: Municipality) -> None:

@@ -37,8 +37,8 @@ from hfcore.study import Source
 
 HEADER_SEARCH_ROWS = 20
 LOOKED_AT = 65_536
-# As many as a workbook may have.
-MAX_COLUMNS, MOST_HEADERS = 16_384, 40
+# Three times as many as a workbook may have.
+MAX_COLUMNS, MOST_HEADERS = 50_000, 40
 # A header row with so many months has a column for each month.
 MONTHS_IN_HEADER = 2
 MAX_PARQUET_CELLS = 500_000_000

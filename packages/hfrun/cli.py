@@ -314,7 +314,7 @@ def _take_in(
         totals = {each: sum(file[each] for file in report.files) for each in ("kept", "read")}
         _say(said["good"].format(**totals) + (":" if len(report.files) <= MOST_FILES else "."))
     for file in report.files if len(report.files) <= MOST_FILES else ():
-        _say("  " + _conserved(file, said))
+        _say("  " + _conserved(file, spoken))
     for stops, kind in groupby(report.problems, key=lambda each: each.weight):
         _say(f"{said['weights'][stops]}:")
         for sentence in sentences(list(kind), spoken):
@@ -324,14 +324,16 @@ def _take_in(
         raise RawDataError(said[command])
 
 
-def _conserved(file: dict[str, Any], said: dict[str, Any]) -> str:
+def _conserved(file: dict[str, Any], spoken: str) -> str:
     """What became of every row of one file or sheet."""
-    gone = {}
+    from hfrun.table_guide import name_of
+
+    said, gone = SAID[spoken], {}
     for kind in ("stopped", "left_out"):
         rules = ", ".join(f"{rule} {count}" for rule, count in file[kind].items())
         count = sum(file[kind].values())
         gone[kind] = said[kind].format(count=count, rules=rules) if count else ""
-    place = " · ".join(filter(None, (file["file"], file["sheet"], file["table"])))
+    place = " · ".join(filter(None, (file["file"], file["sheet"], name_of(file["table"], spoken))))
     return said["row"].format(file=place, read=file["read"], kept=file["kept"], **gone)
 
 

@@ -37,6 +37,11 @@ def table_names() -> list[str]:
     return [name for name in TABLES if name not in TECHNICAL_TABLES]
 
 
+def name_of(table: str, language: str) -> str:
+    """The name of a table in words."""
+    return _file("table_guide").get(table, {}).get("table", {}).get(language, table)
+
+
 def header_of(table: str, column: str) -> str:
     """The header that a column has in an office's file.
 
@@ -59,7 +64,7 @@ def describe_tables(language: str) -> str:
     lines = []
     for name in table_names():
         words = _file("table_guide").get(name, {}).get("table", {})
-        lines.append(f"{name}\t{words.get(language, name)}\t{words.get(f'about_{language}', '')}")
+        lines.append(f"{name}\t{name_of(name, language)}\t{words.get(f'about_{language}', '')}")
     return "\n".join(lines)
 
 
@@ -99,7 +104,7 @@ def write_template(path: Path, language: str) -> None:
     book.remove(book.active)
     for table in table_names():
         guide = _file("table_guide").get(table, {})
-        sheet = book.create_sheet(guide.get("table", {}).get("sv", table)[:31])
+        sheet = book.create_sheet(name_of(table, "sv")[:31])
         for place, (name, column) in enumerate(TABLES[table].columns.items(), start=1):
             cell = sheet.cell(1, place, header_of(table, name))
             cell.font = Font(bold=not column.nullable)
@@ -138,7 +143,7 @@ def write_page(path: Path) -> None:
     )
     for table in table_names():
         words = _file("table_guide").get(table, {}).get("table", {})
-        parts.append(f"## {table} · {words.get('sv', table)}\n")
+        parts.append(f"## {table} · {name_of(table, 'sv')}\n")
         parts.append(f"{words.get('about_sv', '')} · {words.get('about_en', '')}\n")
         parts.append("| kolumn · column | rubrik | svenska | English | exempel |")
         parts.append("|---|---|---|---|---|")
