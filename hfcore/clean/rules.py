@@ -18,6 +18,7 @@ from hfcore.errors import MAX_ROWS_NAMED, Problem
 
 MOST_FILES_NAMED = 3
 # Causes that are told of a file as a whole.
+ALONE = ("E-DUPLICATE file", "E-DUPLICATE bytes")
 OF_FILES = (" file", " all", " bytes")
 _PERSONAL = re.compile(r"\d{2}(?:\d{2})?[01]\d[0-9]\d[-+–\s]?[0-9A-Za-z]{4}|\d{7,}")
 _MARKUP = str.maketrans(dict.fromkeys("<>&\"'`|;=\\", "_"))
@@ -77,7 +78,8 @@ def problem(
 
     Words behind the code tell causes of one rule apart (``E-RANGE far``); the code is told alone.
     """
-    texts = [rules()[each] for each in dict.fromkeys((code_of(rule), rule))]
+    parts = (rule,) if rule in ALONE else dict.fromkeys((code_of(rule), rule))
+    texts = [rules()[each] for each in parts]
     messages = {k: " ".join(each[k] for each in texts) for k in ("en", "sv")}
     numbers = [] if rule.endswith(OF_FILES) else sorted({int(row) for row in rows})
     return Problem(
