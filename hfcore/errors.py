@@ -101,18 +101,19 @@ class Problem:
         ...         column="Start", rows=(3, 7), count=2).sentence()
         'E-DATE a.csv, column "Start", rows 3, 7: Write dates as 2021-05-01.'
         """
-        words = {"sv": ("blad", "kolumn", "rader", "av totalt"), "en": _ENGLISH}[language]
+        words = {"sv": _SWEDISH, "en": _ENGLISH}[language]
         place = self.file
         place += f', {words[0]} "{self.sheet}"' if self.sheet else ""
         place += f', {words[1]} "{self.column}"' if self.column else ""
         if self.rows:
             named = ", ".join(str(row) for row in self.rows[:MAX_ROWS_NAMED])
             more = f" ({words[3]} {self.count})" if self.count > MAX_ROWS_NAMED else ""
-            place += f", {words[2]} {named}{more}"
+            place += f", {words[2 if len(self.rows) > 1 else 4]} {named}{more}"
         return f"{self.rule} {place}: {self.message_sv if language == 'sv' else self.message}"
 
 
-_ENGLISH = ("sheet", "column", "rows", "of")
+_ENGLISH = ("sheet", "column", "rows", "of", "row")
+_SWEDISH = ("blad", "kolumn", "rader", "av totalt", "rad")
 
 
 def as_list(mistakes: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+COORDINATION = 60
 ID_RULES = ("", "E-ID", "E-ID-CENTURY")
 
 _CENTURY = re.compile(r"(\d{8})-?(\d{4})|(\d{6})([-+])?(\d{4})")
@@ -147,6 +148,9 @@ def _normal(value: object, year: int | None, cutoff: date | None) -> tuple[str |
         return _checked(match[1] + match[2], text)
     if not _is_day("20" + match[3]) and not _is_day("19" + match[3]):
         return _local(text)
+    is_open = match[3][2:4] == "00" or match[3][4:] == str(COORDINATION)
+    if is_open and text.isdecimal() and not is_luhn(text):
+        return _local(text)
     century = _century(int(match[3][:2]), match[4], year, cutoff)
     if century is None:
         return None, "E-ID-CENTURY" if year is None else "E-ID", False
@@ -164,7 +168,8 @@ def _checked(digits: str, text: str) -> tuple[str | None, str, bool]:
     if not _is_day(digits[:8]):
         return _local(text)
     if not is_luhn(digits[2:]):
-        return None, "E-ID", False
+        is_open = digits[4:6] == "00" or digits[6:8] == str(COORDINATION)
+        return _local(text) if is_open and text.isdecimal() else (None, "E-ID", False)
     return digits, "", True
 
 
@@ -178,10 +183,15 @@ def _century(two: int, sign: str | None, year: int | None, cutoff: date | None) 
 
 
 def _is_day(digits: str) -> bool:
-    """Whether eight digits are a day, where a coordination number has day + 60."""
+    """Whether eight digits are a day, where a coordination number has day + 60.
+
+    A coordination number may leave the month (00) or the day (60) open.
+    """
     year, month, day = int(digits[:4]), int(digits[4:6]), int(digits[6:])
+    if day == COORDINATION or (month == 0 and day > COORDINATION):
+        return month <= 12 and day <= 91 and 1850 <= year <= 2100
     try:
-        date(year, month, day - 60 if day > 60 else day)
+        date(year, month, day - COORDINATION if day > COORDINATION else day)
     except ValueError:
         return False
     return 1850 <= year <= 2100

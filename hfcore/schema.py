@@ -29,6 +29,7 @@ CLOSURE_REASONS = (
     "deceased",
     "transferred",
     "other",
+    "unknown",
 )
 
 

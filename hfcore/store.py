@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hfcore.errors import TableAbsentError, UsageError
+from hfcore.errors import StudyError, TableAbsentError, UsageError
 from hfcore.results import OWNER_COLUMNS, build_results
 from hfcore.schema import DTYPES, TABLES, TECHNICAL_TABLES, empty_table, table_columns
 from hfcore.study import Municipality, Study, own_words
@@ -71,6 +71,8 @@ def load_study(study_name: str) -> Study:
         there = ", ".join(study_names()) or "none yet"
         raise UsageError(f"There is no study of that name; there are: {there}.")
     study = read_study(raw_folder(study_name) / "study.toml")
+    if study.name != study_name:
+        raise StudyError(f"study.toml names the study {study.name}, but its folder {study_name}.")
     own_words.clear()
     own_words.update(study.labels)
     return study
@@ -106,8 +108,11 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    half.write_text(text, encoding="utf-8", newline="\n")
-    half.replace(path)
+    try:
+        half.write_text(text, encoding="utf-8", newline="\n")
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def read_parquet(path: Path) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Mapping
@@ -14,8 +15,17 @@ from hfcore.errors import StudyError, as_list
 from hfcore.schema import CLOSURE_REASONS, TABLES, TECHNICAL_TABLES
 from hfcore.study import UNITS, ColumnSource, Definitions, Municipality, Publication, Source, Study
 
+FORMATS = ("local", "personal_number")
+OPTION_TEXTS = ("row_id", "version", "paid_on", "protected", "birth_year", "header", "layout")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 CODE = re.compile(r"[0-9]{4}")
+MAX_BYTES = 1_000_000
+LONG_NUMBER = re.compile(r"(?m)^[^\"'#\n]*=\s*[-+]?\d{19,}\s*(?:#.*)?$")
+DEEP = re.compile(r"[\[{](?:\s*[\[{]){20,}|(?:\w+\s*\.\s*){50,}")
+YEARS = (1990, 2200)
+MOST_MONTHS = 1_200
+# Settings of a source that may stand beside the others or in its options.
+_OPTIONS = ("fill", "header", "thousands", "wide", "widths")
 _STUDY_KEYS = {
     "name",
     "title",
@@ -42,14 +52,40 @@ def read_study(path: Path) -> Study:
     what is allowed there.
     """
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8"))
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise StudyError(f"There is no study definition {path.parent.name}/{path.name}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    return build_study(parse_toml(raw, path.name))
+
+
+def parse_toml(raw: bytes, name: str = "study.toml") -> dict[str, Any]:
+    """The content of a TOML file; StudyError says what it is where it cannot be read."""
+    if len(raw) > MAX_BYTES:
+        raise StudyError(f"{name} is larger than {MAX_BYTES // 1_000_000} MB: it is no definition.")
+    if b"\0" in raw:
+        line = raw[: raw.index(b"\0")].count(b"\n") + 1
+        raise StudyError(
+            f"{name} holds UTF-16 from line {line} on, as PowerShell's >> writes it. Take these "
+            "lines away, or save the file as UTF-8 in Notepad; hfcore ingest --suggest FILE "
+            "--append writes a draft into the file itself."
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise StudyError(
+            f"{name} is not in UTF-8: line {line} has a letter such as å in Windows' own encoding "
+            "(cp1252). Save it as UTF-8 (in Notepad: Save as, Encoding)."
+        ) from None
+    # Numbers of many digits and tables in tables take a parser time and depth without end.
+    if LONG_NUMBER.search(text) or DEEP.search(text):
+        raise StudyError(f"{name} holds a number of over 18 digits, or brackets in brackets.")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         where = re.search(r"line \d+, column \d+", str(error))
         place = f" ({where.group()})" if where else ""
-        raise StudyError(f"{path.name} is not valid TOML in UTF-8{place}.") from None
-    return build_study(raw)
+        raise StudyError(f"{name} is not valid TOML in UTF-8{place}.") from None
 
 
 def build_study(raw: Mapping[str, Any]) -> Study:
@@ -75,7 +111,7 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         for place, each in enumerate(_rows(raw, "sources", mistakes, needed=False), start=1)
     )
     if mistakes:
-        raise StudyError(f"study.toml has {len(mistakes)} mistakes:\n{as_list(mistakes)}")
+        raise StudyError(told_mistakes(mistakes))
     return Study(
         name=raw["name"],
         title=dict(raw["title"]),
@@ -90,6 +126,12 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         has_earlier_reports=raw.get("has_earlier_reports", False),
         labels=raw.get("labels", {}),
     )
+
+
+def told_mistakes(mistakes: list[str]) -> str:
+    """All mistakes of a definition as one text."""
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return f"study.toml has {count}:\n{as_list(mistakes)}"
 
 
 def _check_keys(raw: Mapping, allowed: set[str], place: str, mistakes: list[str]) -> None:
@@ -116,7 +158,8 @@ def _check_head(raw: Mapping, mistakes: list[str]) -> None:
     if not isinstance(raw.get("has_earlier_reports", False), bool):
         mistakes.append("has_earlier_reports: write true or false.")
     _check_labels(raw.get("labels", {}), mistakes)
-    if not isinstance(raw.get("price_year"), int):
+    year = raw.get("price_year")
+    if type(year) is not int or not YEARS[0] <= year <= YEARS[1]:
         mistakes.append("price_year: write a year such as 2021.")
 
 
@@ -137,7 +180,7 @@ def _check_labels(raw: object, mistakes: list[str]) -> None:
 
 
 def _is_date(value: object) -> bool:
-    return type(value) is date
+    return type(value) is date and YEARS[0] <= value.year <= YEARS[1]
 
 
 def _rows(raw: Mapping, key: str, mistakes: list[str], needed: bool = True) -> list[Mapping]:
@@ -175,8 +218,19 @@ def _build_municipality(raw: Mapping, place: int, mistakes: list[str]) -> Munici
 
 def _month(value: object) -> date | None:
     if isinstance(value, str) and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
-        return date(int(value[:4]), int(value[5:]), 1)
+        year = int(value[:4])
+        return date(year, int(value[5:]), 1) if YEARS[0] <= year <= YEARS[1] else None
     return None
+
+
+def is_form(form: str) -> bool:
+    """Whether a text is a form of dates that can be read and written.
+
+    >>> is_form("%d/%m/%Y"), is_form("%Q"), is_form("%")
+    (True, False, False)
+    """
+    codes = re.findall(r"%(.?)", form)
+    return bool(codes) and all(code and code in "YymdbBHMSfjzT" for code in codes)
 
 
 def _build_section(kind: type, raw: Any, place: str, mistakes: list[str]) -> Any:
@@ -249,6 +303,12 @@ def _check_definitions(definitions: Definitions, mistakes: list[str]) -> None:
                 f"definitions.cause_variants.{name}: {', '.join(undeclared)} is not among the "
                 f"causes: {', '.join(definitions.causes)}."
             )
+    for each in fields(definitions):
+        value = getattr(definitions, each.name)
+        several = value if isinstance(value, tuple) else (value,)
+        is_far = any(type(number) is int and number > MOST_MONTHS for number in several)
+        if is_far and each.name.endswith("_months"):
+            mistakes.append(f"definitions.{each.name}: at most {MOST_MONTHS} months.")
     for place, causes in maps.items():
         _check_causes(place, causes, mistakes)
     if "rest" not in definitions.causes.values():
@@ -279,9 +339,9 @@ def _check_causes(place: str, causes: Mapping, mistakes: list[str]) -> None:
 def _build_source(raw: Mapping, place: int, mistakes: list[str]) -> Source | None:
     here = f"sources, number {place}"
     before = len(mistakes)
-    _check_keys(raw, _SOURCE_KEYS, here, mistakes)
+    _check_keys(raw, _SOURCE_KEYS | set(_OPTIONS), here, mistakes)
     table = raw.get("table")
-    if table not in TABLES or table in TECHNICAL_TABLES:
+    if not isinstance(table, str) or table not in TABLES or table in TECHNICAL_TABLES:
         known = ", ".join(name for name in TABLES if name not in TECHNICAL_TABLES)
         mistakes.append(f"{here}: table is one of {known}.")
     files = raw.get("files")
@@ -289,6 +349,7 @@ def _build_source(raw: Mapping, place: int, mistakes: list[str]) -> Source | Non
         mistakes.append(
             f"{here}: files is a list of names or patterns inside the municipality's folder."
         )
+    _check_settings(raw, here, mistakes)
     columns = raw.get("columns", {})
     if not isinstance(columns, Mapping) or not all(
         isinstance(each, str | Mapping) for each in columns.values()
@@ -307,12 +368,44 @@ def _build_source(raw: Mapping, place: int, mistakes: list[str]) -> Source | Non
             f"{', '.join(TABLES[table].columns)}."
         )
     own = ("columns", "files", "municipality")
-    settings = {key: _as_tuples(raw[key]) for key in raw if key not in own}
+    settings = {key: _as_tuples(raw[key]) for key in raw if key not in (*own, *_OPTIONS)}
+    moved = {key: _as_tuples(raw[key]) for key in _OPTIONS if key in raw}
+    settings["options"] = settings.get("options", {}) | moved
     if "municipality" in raw:
         settings["municipality"] = _build_shared(raw["municipality"], here, mistakes)
     if mistakes:
         return None
     return Source(files=tuple(files), columns=built, **settings)
+
+
+def _check_settings(raw: Mapping, here: str, mistakes: list[str]) -> None:
+    """Settings of a source that are of another kind than they must be."""
+    for key in ("format", "encoding", "separator", "decimal"):
+        if not isinstance(raw.get(key, ""), str):
+            mistakes.append(f"{here}: {key} is a text in quotes.")
+    encoding = raw.get("encoding", "")
+    if isinstance(encoding, str) and encoding and not _is_encoding(encoding):
+        mistakes.append(f"{here}: that encoding does not exist; write utf-8, cp1252 or utf-16.")
+    sheets = raw.get("sheet", "")
+    sheets = sheets if isinstance(sheets, list) and sheets else [sheets]
+    if not all(isinstance(each, str) and "\0" not in each for each in sheets):
+        mistakes.append(f'{here}: sheet is a name, a list of names, or "*" for every sheet.')
+    nulls = raw.get("nulls", [])
+    if not isinstance(nulls, list) or not all(isinstance(each, str) for each in nulls):
+        mistakes.append(f'{here}: nulls is a list of texts, such as ["", "-", "saknas"].')
+    if not isinstance(raw.get("options", {}), Mapping):
+        mistakes.append(f'{here}: options is a table, such as {{row_id = "Id"}}.')
+    wanted = [raw.get("options", {}).get(k) for k in OPTION_TEXTS] if not mistakes else []
+    if not all(isinstance(each, str | None) for each in wanted):
+        mistakes.append(f"{here}: options name headers, texts in quotes.")
+
+
+def _is_encoding(name: str) -> bool:
+    """Whether a name is that of an encoding of texts."""
+    try:
+        return b"a".decode(name) == "a" or codecs.lookup(name).name.startswith("utf-16")
+    except (LookupError, ValueError, UnicodeError):
+        return name.lower().replace("_", "-") in ("utf-16", "utf-16-le", "utf-16-be")
 
 
 def _build_shared(raw: object, here: str, mistakes: list[str]) -> ColumnSource | None:
@@ -331,7 +424,9 @@ def _build_shared(raw: object, here: str, mistakes: list[str]) -> ColumnSource |
 def _is_safe_pattern(pattern: object) -> bool:
     if not isinstance(pattern, str) or not pattern or pattern.startswith(("/", "\\")):
         return False
-    return ".." not in re.split(r"[/\\]", pattern) and ":" not in pattern and "\0" not in pattern
+    parts = re.split(r"[/\\]", pattern)
+    is_glob = all("**" not in part or part == "**" for part in parts)
+    return is_glob and ".." not in parts and ":" not in pattern and "\0" not in pattern
 
 
 def _build_column(raw: str | Mapping, place: str, mistakes: list[str]) -> ColumnSource | None:
@@ -340,5 +435,16 @@ def _build_column(raw: str | Mapping, place: str, mistakes: list[str]) -> Column
     _check_keys(raw, _COLUMN_KEYS, place, mistakes)
     if not (raw.get("header") or raw.get("value")):
         mistakes.append(f"{place}: give its header in the file, or a value for all rows.")
+        return None
+    codes, form = raw.get("codes", {}), raw.get("format", "")
+    texts = [raw.get("header", ""), raw.get("value", ""), form]
+    if not all(isinstance(each, str) for each in texts):
+        mistakes.append(f"{place}: header, value and format are texts in quotes.")
+        return None
+    if not isinstance(codes, Mapping) or not all(isinstance(c, str) for c in codes.values()):
+        mistakes.append(f'{place}: codes is a table of texts, such as {{Ja = "true"}}.')
+        return None
+    if form and form not in FORMATS and form.strip("0") and not is_form(form):
+        mistakes.append(f"{place}: format is a form of dates such as %d/%m/%Y, local, or 0000.")
         return None
     return ColumnSource(**{key: raw[key] for key in raw if key in _COLUMN_KEYS})

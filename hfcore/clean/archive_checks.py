@@ -1,23 +1,158 @@
-"""A workbook's package, looked at before any reader opens it.
+"""A raw file, looked at before any reader opens it: what it is, how large, what a sheet holds.
 
-Sizes are checked from the directory and again while unpacking (a directory may lie); entities are
-refused; hidden rows, formulas without a saved result and links to other files are noted.
+Sizes are checked from a package's directory and again while unpacking (a directory may lie);
+entities are refused; hidden rows, formulas without a result, errors and links are noted.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 from hfcore.clean.rules import RefusedFileError
-from hfcore.clean.sheet_contents import SheetMarks, open_document_marks, sheet_marks
+
+# An OpenDocument cell, row or blank may say that it stands so many times.
+MAX_REPEATED_CELLS = 1_000_000
+MAX_REPEATED_BLANKS = 1_000
+
+
+@dataclass
+class SheetMarks:
+    """What a sheet holds beside its values: hidden rows and bare formulas, places from 0."""
+
+    hidden_rows: list[int] = field(default_factory=list)
+    bare_formulas: set[tuple[int, int]] = field(default_factory=set)
+
+
+def sheet_marks(parts: Iterable[bytes]) -> SheetMarks:
+    """Hidden rows and formulas without a saved result of one sheet of an Excel workbook."""
+    marks, state = SheetMarks(), _Cell()
+    parser = expat.ParserCreate(namespace_separator="}")
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition("}")[2]
+        if name == "row":
+            state.row = int(attributes.get("r", state.row + 2)) - 1
+            state.column = -1
+            if attributes.get("hidden") in ("1", "true"):
+                marks.hidden_rows.append(state.row)
+        elif name == "c":
+            state.column = _column(attributes.get("r", ""), state.column + 1)
+            # An error is no value: what it hides is unknown.
+            state.is_error = attributes.get("t") == "e"
+            state.has_formula = state.has_value = False
+        elif name == "f":
+            state.has_formula = True
+        state.is_value = name in ("v", "t")
+
+    def end(tag: str) -> None:
+        is_bare = state.is_error or (state.has_formula and not state.has_value)
+        if tag.rpartition("}")[2] == "c" and is_bare:
+            marks.bare_formulas.add((state.row, state.column))
+        state.is_value = False
+
+    def text(characters: str) -> None:
+        state.has_value |= state.is_value and bool(characters)
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = text
+    for part in parts:
+        parser.Parse(part)
+    parser.Parse(b"", True)
+    return marks
+
+
+@dataclass
+class _Cell:
+    row: int = -1
+    column: int = -1
+    has_formula: bool = False
+    is_error: bool = False
+    has_value: bool = False
+    is_value: bool = False
+
+
+def _column(reference: str, otherwise: int) -> int:
+    letters = re.match(r"[A-Z]{1,3}", reference)
+    if not letters:
+        return otherwise
+    number = 0
+    for letter in letters.group():
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
+@dataclass
+class _Row:
+    """The row under work of an OpenDocument sheet; ``first`` counts from 0."""
+
+    first: int = 0
+    repeated: int = 1
+    is_hidden: bool = False
+    column: int = 0
+    filled: int = 0
+
+
+def open_document_marks(parts: Iterable[bytes]) -> tuple[dict[str, SheetMarks], bool]:
+    """Hidden rows and formulas without a saved result by sheet, and whether others are linked.
+
+    Raises RefusedFileError where few bytes repeat into very many cells or blanks.
+    """
+    sheets: dict[str, SheetMarks] = {}
+    seen = {"cells": 0, "links": 0}
+    state = {"sheet": SheetMarks(), "row": _Row()}
+    parser = expat.ParserCreate()
+
+    def start(tag: str, given: dict[str, str]) -> None:
+        row = state["row"]
+        if tag == "table:table":
+            state["sheet"] = sheets.setdefault(given.get("table:name", ""), SheetMarks())
+            state["row"] = _Row()
+        elif tag == "table:table-row":
+            hidden = given.get("table:visibility", "visible") != "visible"
+            repeated = int(given.get("table:number-rows-repeated", 1))
+            state["row"] = _Row(row.first, repeated, hidden)
+        elif tag in ("table:table-cell", "table:covered-table-cell"):
+            _note_cell(state["sheet"], row, given)
+        elif tag == "text:s" and int(given.get("text:c", 1)) > MAX_REPEATED_BLANKS:
+            raise RefusedFileError("E-SIZE")
+        seen["links"] += tag == "table:cell-range-source" or tag == "table:table-source"
+
+    def end(tag: str) -> None:
+        row = state["row"]
+        if tag != "table:table-row":
+            return
+        seen["cells"] += row.filled * row.repeated if row.repeated > 1 else 0
+        if max(seen["cells"], row.filled) > MAX_REPEATED_CELLS:
+            raise RefusedFileError("E-SIZE")
+        if row.is_hidden and row.filled:
+            state["sheet"].hidden_rows.extend(range(row.first, row.first + row.repeated))
+        state["row"] = _Row(row.first + row.repeated)
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    for part in parts:
+        parser.Parse(part)
+    parser.Parse(b"", True)
+    return sheets, bool(seen["links"])
+
+
+def _note_cell(sheet: SheetMarks, row: _Row, given: dict[str, str]) -> None:
+    repeated = int(given.get("table:number-columns-repeated", 1))
+    has_value = "office:value-type" in given and given.get("calcext:value-type") != "error"
+    if (given.get("table:formula") or "calcext:value-type" in given) and not has_value:
+        sheet.bare_formulas.add((row.first, row.column))
+    row.filled += repeated if has_value else 0
+    row.column += repeated
+
 
 MAX_FILE_BYTES = 200_000_000
 MAX_TEXT_BYTES = 5 * MAX_FILE_BYTES
@@ -25,10 +160,40 @@ MAX_UNPACKED_BYTES = 400_000_000
 MAX_MEMBERS = 2_000
 MAX_RATIO = 150
 FREE_RATIO_BYTES = 5_000_000
+LOOKED_AT = 65_536
+# What a file is by how it begins; SAS, SPSS and Stata are named so that one knows what to export.
+FIRST_BYTES = (
+    (b"PAR1", "parquet"),
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old"),
+    (b"$FL2", "spss"),
+    (b"$FL3", "spss"),
+    (b"<stata_dta>", "stata"),
+    *((bytes([number, order, 1, 0]), "stata") for number in range(0x6C, 0x76) for order in (1, 2)),
+    (b"\0" * 12 + b"\xc2\xea\x81\x60", "sas"),
+    (b"%PDF", "pdf"),
+    (b"ARROW1", "arrow"),
+)
+KINDS = {
+    "excel": "Excel",
+    "text": "CSV",
+    "spss": "SPSS (.sav)",
+    "stata": "Stata (.dta)",
+    "sas": "SAS (.sas7bdat)",
+    "pdf": "PDF",
+    "html": "HTML/XML",
+    "arrow": "Arrow",
+    "gzip": "gzip",
+    "zip": "ZIP",
+    "parquet": "Parquet",
+}
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_TEXT_BYTES = bytes([9, 10, 12, 13, *range(32, 256)])
 _CHUNK = 1 << 18
 _OVERLAP = 32
 _ENTITY = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_REMARKABLE = re.compile(rb"<(?:\w+:)?f[\s/>]|\shidden\s*=")
+_REMARKABLE = re.compile(rb"<(?:\w+:)?f[\s/>]|\shidden\s*=|\st\s*=\s*[\"']e[\"']")
 OPEN_DOCUMENT = "content.xml"
 _SHEET_PART = re.compile(r"/?xl/worksheets/[^/]+\.xml")
 
@@ -65,6 +230,51 @@ def look_into(path: Path) -> Package:
     except Exception:
         # A broken package breaks in as many ways as there are bytes.
         raise RefusedFileError("E-FORMAT", format="excel") from None
+
+
+def kind_of(path: Path) -> str:
+    """What a file is by its first bytes: a key of `KINDS`; empty where they do not tell."""
+    with path.open("rb") as file:
+        start = file.read(LOOKED_AT)
+        found = next((kind for mark, kind in FIRST_BYTES if start.startswith(mark)), "")
+        if found == "old":
+            return "password" if _ENCRYPTED in start + file.read(MAX_FILE_BYTES) else "excel"
+    if found == "zip":
+        # A broken package is taken for a workbook, whose reader says so.
+        try:
+            with zipfile.ZipFile(path) as package:
+                names = package.namelist()
+        except Exception:
+            return "excel"
+        is_book = any(n in (OPEN_DOCUMENT, "[Content_Types].xml") or n[:3] == "xl/" for n in names)
+        return "excel" if is_book or len(names) != 1 else "zip"
+    lowered = start[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not found and lowered.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml")):
+        return "html"
+    is_text = bool(start) and not found and not start.translate(None, _TEXT_BYTES)
+    return "text" if is_text else found
+
+
+def unpacked_text(path: Path, kind: str) -> bytes:
+    """The one text file that a gzip or zip archive holds, unpacked within bounds."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise RefusedFileError("E-SIZE")
+    try:
+        if kind == "gzip":
+            with gzip.open(path) as file:
+                raw = file.read(
+                    min(MAX_UNPACKED_BYTES, MAX_RATIO * path.stat().st_size + FREE_RATIO_BYTES)
+                )
+                if file.read(1):
+                    raise RefusedFileError("E-SIZE")
+                return raw
+        with zipfile.ZipFile(path) as package, path.open("rb") as file:
+            _check_sizes(package.infolist())
+            return b"".join(_unpacked(file, package.infolist()[0]))
+    except RefusedFileError:
+        raise
+    except Exception:
+        raise RefusedFileError("E-FORMAT", format=kind) from None
 
 
 def _check_sizes(members: list[zipfile.ZipInfo]) -> None:

@@ -30,7 +30,7 @@ GROUND = ("identity.py", "identifiers.py", "schema.py")
 
 
 @dataclass
-class Shelf:
+class CleanedFileCache:
     """The parts of one municipality. ``used`` collects those of this run.
 
     ``hashes`` has the SHA-256 of its raw files, so that each is computed once.
@@ -52,11 +52,11 @@ class Shelf:
         self.used.add(name)
         return name
 
-    def sealed(self, told: str) -> Shelf:
-        """The same shelf for files that also depend on what is told."""
-        return replace(self, seal=fingerprint(self.seal, told))
+    def for_files_that_depend_on(self, more: str) -> CleanedFileCache:
+        """The same cache for files that also depend on more."""
+        return replace(self, seal=fingerprint(self.seal, more))
 
-    def take(self, name: str) -> Cleaned | None:
+    def read(self, name: str) -> Cleaned | None:
         """The part of that name; None where there is none, or it is not whole."""
         try:
             told = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
@@ -67,10 +67,11 @@ class Shelf:
         problems = [Problem(**{**each, "rows": tuple(each["rows"])}) for each in told["problems"]]
         typed = _typed(rows.set_index("_row").rename_axis(index="row"), told["table"])
         return Cleaned(
-            told["table"], told["file"], told["sheet"], typed, stopped, problems, told["read"]
+            *(told["table"], told["file"], told["sheet"], typed, stopped, problems, told["read"]),
+            told["gone"],
         )
 
-    def put(self, name: str, part: Cleaned) -> None:
+    def write(self, name: str, part: Cleaned) -> None:
         """Keep a part; its account is written last, so that a half part is never found."""
         if not self.may_write:
             return
@@ -85,6 +86,7 @@ class Shelf:
             "file": part.file,
             "sheet": part.sheet,
             "read": part.read,
+            "gone": part.gone,
             "stopped": part.stopped.to_dict("records"),
             "problems": [asdict(each) for each in part.problems],
         }

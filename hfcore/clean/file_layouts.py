@@ -15,7 +15,7 @@ LAYOUTS = {"monthly": monthly_statistics, "lifecare": lifecare}
 
 
 @dataclass(frozen=True)
-class Given:
+class RawFile:
     """A raw file, or a piece of one that several municipalities share, and how it is told."""
 
     raw: Path | Readable
@@ -24,7 +24,7 @@ class Given:
 
 
 def adapted(
-    given: Sequence[Given], source: Source, study: Study
+    given: Sequence[RawFile], source: Source, study: Study
 ) -> tuple[list[TextTable], Source, dict[str, str]]:
     """The files of a layout of its own as texts of a table, with their mapping.
 

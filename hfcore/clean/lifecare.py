@@ -46,7 +46,8 @@ def _payments_of(path: Path) -> list[Any]:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise RefusedFileError("E-SIZE")
     try:
-        content = json.loads(decode(path.read_bytes())[0].removeprefix("\ufeff"), parse_float=str)
+        text = decode(path.read_bytes())[0].removeprefix("\ufeff")
+        content = json.loads(text, parse_float=str, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise RefusedFileError("E-FORMAT", format="json") from None
     lists = [content, *content.values()] if isinstance(content, dict) else [content]
@@ -72,7 +73,16 @@ def _cells(payment: dict[str, Any]) -> list[str]:
 
 
 def _text(value: object) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    is_told = isinstance(value, str | int) and not isinstance(value, bool)
+    # Half a pair of surrogates is no letter that could be written anywhere.
+    return str(value).encode("utf-8", "replace").decode() if is_told else ""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys stand once each; nobody can say which of two values holds."""
+    if len({key.casefold() for key, _ in pairs}) < len(pairs):
+        raise RefusedFileError("E-FORMAT twice", format="json")
+    return dict(pairs)
 
 
 def adapt(

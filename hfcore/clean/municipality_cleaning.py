@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,14 +12,12 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from hfcore.clean.aliases import follow_aliases
-from hfcore.clean.cleaned_file_cache import Shelf
-from hfcore.clean.cross_table_checks import join_drop
-from hfcore.clean.file_discovery import find_files, unused_files
-from hfcore.clean.file_layouts import Given, adapted
-from hfcore.clean.municipality_rows import PLACE
-from hfcore.clean.rules import problem
-from hfcore.clean.safe_filenames import told_name
-from hfcore.clean.source_reading import read_source
+from hfcore.clean.cleaned_file_cache import CleanedFileCache
+from hfcore.clean.cross_table_checks import PLACE, MunicipalityRows, join_tables
+from hfcore.clean.file_discovery import find_files, public_name, unused_files
+from hfcore.clean.file_layouts import RawFile, adapted
+from hfcore.clean.rules import harmless, problem
+from hfcore.clean.source_reading import read_sheets, read_source
 from hfcore.clean.table_cleaning import Cleaned, clean_table
 from hfcore.errors import Problem
 from hfcore.identifiers import stands_again
@@ -31,8 +30,8 @@ QUARANTINE_COLUMNS = ("file", "sheet", "row", "column", "rule")
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What came in from one municipality.
+class CleanedMunicipality:
+    """The tables of one municipality, and what became of its files.
 
     ``quarantine`` has per table the rows that were stopped, ``files`` one entry a file read,
     ``counts`` one entry a table.
@@ -46,132 +45,151 @@ class Intake:
     counts: list[dict] = field(default_factory=list)
 
 
-def take_in(
-    folder: Path,
-    study: Study,
-    municipality: Municipality,
-    key: Key,
-    aliases: Mapping[str, str],
-    shelf: Shelf,
-    pieces: Mapping[int, Sequence[Given]],
-) -> Intake:
-    """Read, check and join all files of one municipality; ``shelf`` has those read before.
+@dataclass(frozen=True)
+class Context:
+    """What the files of one municipality are cleaned with; ``cache`` has those read before."""
+
+    folder: Path
+    study: Study
+    municipality: Municipality
+    key: Key
+    aliases: Mapping[str, str]
+    cache: CleanedFileCache
+
+
+def clean_municipality(
+    context: Context, pieces: Mapping[int, Sequence[RawFile]]
+) -> CleanedMunicipality:
+    """Read, check and join all files of one municipality.
 
     ``pieces`` has its pieces of shared files, by the place of their source in the study.
     """
-    cleaned, files, problems = _clean_files(
-        folder, study, municipality, key, aliases, shelf, pieces
-    )
+    code = context.municipality.code
+    cleaned, files, problems = _clean_files(context, pieces)
     by_table: dict[str, list[Cleaned]] = {}
     for each in cleaned:
         by_table.setdefault(each.table, []).append(each)
     placed = {name: _placed(name, parts) for name, parts in by_table.items()}
-    joined, drop = join_drop(placed, study, municipality)
-    tables = {name: rows if len(rows) else empty_table(name) for name, rows in joined.items()}
-    tables["record_keys"] = _keyed(tables, key)
-    quarantine = {name: _quarantine(name, parts, drop.stopped) for name, parts in by_table.items()}
+    joined, rows = join_tables(placed, context.study, context.municipality)
+    tables = {name: table if len(table) else empty_table(name) for name, table in joined.items()}
+    tables["record_keys"] = _keyed(tables, context.key)
+    quarantine = {name: _quarantine(name, parts, rows.stopped) for name, parts in by_table.items()}
     counts = [
-        {
-            "table": name,
-            "municipality": municipality.code,
-            "files": len(parts),
-            "read": sum(part.read for part in parts),
-            "kept": len(drop.kept(name)),
-            "quarantined": len(quarantine[name].drop_duplicates(["file", "sheet", "row"])),
-        }
+        {"table": name, "municipality": code, "files": len(parts)}
+        | {"read": sum(part.read for part in parts), "kept": len(rows.kept(name))}
+        | {"quarantined": len(quarantine[name].drop_duplicates(["file", "sheet", "row"]))}
         for name, parts in by_table.items()
     ]
-    found = [*problems, *(each for part in cleaned for each in part.problems), *drop.problems]
-    return Intake(municipality.code, tables, quarantine, found, files, counts)
+    read = {(part.file, part.sheet) for part in cleaned}
+    early = [each for part in cleaned for each in part.problems]
+    early = [e for e in early if e.rule != "W-UNUSED" or (e.file, e.sheet) not in read]
+    found = [*problems, *dict.fromkeys(early), *rows.problems]
+    return CleanedMunicipality(code, tables, quarantine, found, _conserved(files, rows), counts)
 
 
 def _clean_files(
-    folder: Path,
-    study: Study,
-    municipality: Municipality,
-    key: Key,
-    aliases: Mapping[str, str],
-    shelf: Shelf,
-    pieces: Mapping[int, Sequence[Given]],
+    context: Context, pieces: Mapping[int, Sequence[RawFile]]
 ) -> tuple[list[Cleaned], list[dict], list[Problem]]:
     cleaned, files, problems, used = [], [], [], set()
+    study, folder, code = context.study, context.folder, context.municipality.code
     heads: dict[str, str] = {}
     tables = [source.table for source in study.sources]
     # Layouts come first: they say which household an adult's number stands for.
     places = sorted(enumerate(study.sources), key=lambda each: "layout" not in each[1].options)
     for place, source in places:
-        given = pieces.get(place, ())
-        if source.is_shared and not given:
-            told = {"table": source.table, "municipality": municipality.code}
-            problems.append(problem("W-NO-ROWS", f"{municipality.code}/", **told))
+        raw, where = pieces.get(place, ()), {"table": source.table, "municipality": code}
+        if source.is_shared and not raw:
+            problems.append(problem("W-NO-ROWS", f"{code}/", **where))
         if not source.is_shared:
             paths, refused = find_files(folder, source, study)
-            problems += [replace(each, municipality=municipality.code) for each in refused]
+            problems += [replace(each, municipality=code) for each in refused]
             used |= set(paths)
-            given = [
-                Given(path, told_name(folder, path, study.sources), shelf.hash_of(path))
-                for path in paths
-            ]
+            names = [public_name(folder, path, study.sources) for path in paths]
+            hashes = map(context.cache.hash_of, paths)
+            raw = list(map(RawFile, paths, names, hashes))
+        first: dict[str, RawFile] = {}
+        for each in raw:
+            same = first.setdefault(each.sha256, each)
+            if same is not each:
+                other = harmless(same.name)
+                name = harmless(each.name)
+                problems.append(problem("E-DUPLICATE bytes", name, other=other, **where))
+        raw, source = list(first.values()), _second(study, place)
         if "layout" in source.options:
-            texts, mapped, found = adapted(given, source, study)
+            texts, mapped, found = adapted(raw, source, study)
             heads |= found
-            typed = [clean_table(text, mapped, study, municipality.code) for text in texts]
-            parts = [with_pseudonyms(each, key, municipality.code, aliases, {}) for each in typed]
+            typed = [clean_table(text, mapped, study, code) for text in texts]
+            parts = [[with_pseudonyms(each, context, {})] for each in typed]
         else:
-            is_alone = len(given) == 1 and tables.count(source.table) == 1
-            kept = shelf.sealed(repr((is_alone, sorted(heads.items()))))
-            parts = [
-                _clean_file(each, source, study, municipality, key, aliases, heads, kept, is_alone)
-                for each in given
-            ]
-        cleaned += parts
+            is_alone = len(raw) == 1 and tables.count(source.table) == 1
+            parts = [_clean_file(each, source, context, heads, is_alone) for each in raw]
+        cleaned += [part for sheets in parts for part in sheets]
         files += [
-            _file_entry(part, municipality.code, each.sha256)
-            for part, each in zip(parts, given, strict=False)
+            {"file": part.file, "sheet": part.sheet, **where, "sha256": each.sha256}
+            | {"read": part.read, "kept": len(part.rows), "stopped": part.gone}
+            for sheets, each in zip(parts, raw, strict=False)
+            for part in sheets
         ]
-    return cleaned, files, problems + unused_files(folder, used, study, municipality.code)
+    return cleaned, files, problems + unused_files(folder, used, study, code)
 
 
 def _clean_file(
-    given: Given,
-    source: Source,
-    study: Study,
-    municipality: Municipality,
-    key: Key,
-    aliases: Mapping[str, str],
-    heads: Mapping[str, str],
-    shelf: Shelf,
-    is_alone: bool,
-) -> Cleaned:
-    """One cleaned file, from the shelf where it is unchanged."""
-    kept_as = shelf.name(given.sha256, source, given.name)
-    part = shelf.take(kept_as)
-    if part is None:
-        text = read_source(given.raw, source, given.name)
-        typed = clean_table(text, source, study, municipality.code)
-        part = with_pseudonyms(typed, key, municipality.code, aliases, heads, is_alone)
-        shelf.put(kept_as, part)
-    return part
+    raw: RawFile, source: Source, context: Context, heads: Mapping[str, str], is_alone: bool
+) -> list[Cleaned]:
+    """One cleaned file, sheet by sheet; from the cache where it is unchanged and one sheet."""
+    is_one = isinstance(source.sheet, str) and source.sheet != "*"
+    cache = context.cache.for_files_that_depend_on(repr((is_alone, sorted(heads.items()))))
+    name = cache.name(raw.sha256, source, raw.name)
+    part = cache.read(name) if is_one else None
+    if part is not None:
+        return [part]
+    how = (raw.raw, source, raw.name)
+    texts = [read_source(*how)] if is_one else read_sheets(*how)
+    typed = [clean_table(text, source, context.study, context.municipality.code) for text in texts]
+    parts = [with_pseudonyms(each, context, heads, is_alone and is_one) for each in typed]
+    if is_one:
+        cache.write(name, parts[0])
+    return parts
 
 
-def _file_entry(part: Cleaned, municipality: str, sha256: str) -> dict:
-    return {
-        "file": part.file,
-        "municipality": municipality,
-        "table": part.table,
-        "sha256": sha256,
-        "read": part.read,
-        "kept": len(part.rows),
-    }
+def _second(study: Study, place: int) -> Source:
+    """A source, marked where one before it reads the same rows for the same table; named sheets.
+
+    So an applicant and a co-applicant in one row become two persons, and of a single household
+    nobody is missed.
+    """
+    source = study.sources[place]
+    if source.format == "excel":
+        named = [(e.sheet,) if isinstance(e.sheet, str) else e.sheet for e in study.sources]
+        sheets = tuple(sorted({name for names in named for name in names} - {"", "*"}))
+        source = replace(source, options={**source.options, "sheets": sheets})
+    same = (source.table, source.files, source.sheet)
+    if all((each.table, each.files, each.sheet) != same for each in study.sources[:place]):
+        return source
+    return replace(source, options={**source.options, "second": True})
+
+
+def _conserved(files: list[dict], rows: MunicipalityRows) -> list[dict]:
+    """The account of each file: rows read = kept + stopped (E-) + known to be left out (W-)."""
+    found: dict[tuple, dict] = {}
+    for each in files:
+        place = (each["table"], each["file"], each["sheet"])
+        known = found.setdefault(place, each | {"read": 0, "kept": 0, "stopped": Counter()})
+        known["stopped"] = known["stopped"] + Counter(each["stopped"])
+        known |= {name: known[name] + each[name] for name in ("read", "kept")}
+    for (*where, rule), count in rows.gone.items():
+        found[tuple(where)]["stopped"][rule] += count
+        found[tuple(where)]["kept"] -= count
+    return [
+        each
+        | {"stopped": {r: n for r, n in sorted(each["stopped"].items()) if r[0] == "E"}}
+        | {"left_out": {r: n for r, n in sorted(each["stopped"].items()) if r[0] == "W"}}
+        for each in found.values()
+    ]
 
 
 def with_pseudonyms(
-    cleaned: Cleaned,
-    key: Key,
-    municipality: str,
-    aliases: Mapping[str, str],
-    heads: Mapping[str, str],
-    is_alone: bool = False,
+    cleaned: Cleaned, context: Context, heads: Mapping[str, str], is_alone: bool = False
 ) -> Cleaned:
     """The rows with pseudonyms for ids; from here on no raw id is anywhere.
 
@@ -179,16 +197,17 @@ def with_pseudonyms(
     file that fills its table alone, only record ids that stand there again can ever matter.
     """
     rows, replaced = cleaned.rows, pd.Index([])
+    key, code = context.key, context.municipality.code
     for name, kind in TABLES[cleaned.table].columns.items():
         if kind.kind != "id" or f"{name}_is_national" not in rows:
             continue
-        ids, was_replaced = follow_aliases(rows[name], aliases)
+        ids, was_replaced = follow_aliases(rows[name], context.aliases)
         replaced = replaced.union(rows.index[was_replaced])
         national = rows[f"{name}_is_national"].to_numpy(dtype=bool)
         if name == "household_id" and heads:
             ids, is_head = follow_aliases(ids, heads)
             national = national & ~is_head.to_numpy(dtype=bool)
-        hidden = _hidden(ids, national, key, PURPOSE[name], municipality)
+        hidden = _hidden(ids, national, key, PURPOSE[name], code)
         rows = rows.assign(**{name: hidden}).drop(columns=f"{name}_is_national")
     records = rows["_row_id"].astype("str")
     if is_alone:
@@ -196,16 +215,8 @@ def with_pseudonyms(
     rows = rows.assign(_row_id=row_marks(records, key))
     problems = list(cleaned.problems)
     if len(replaced):
-        problems.append(
-            problem(
-                "W-ALIAS",
-                cleaned.file,
-                sheet=cleaned.sheet,
-                rows=replaced,
-                table=cleaned.table,
-                municipality=municipality,
-            )
-        )
+        where = {"sheet": cleaned.sheet, "table": cleaned.table, "municipality": code}
+        problems.append(problem("W-ALIAS", cleaned.file, rows=replaced, **where))
     return replace(cleaned, rows=rows, problems=problems)
 
 

@@ -17,6 +17,9 @@ from importlib.resources import files
 from hfcore.errors import MAX_ROWS_NAMED, Problem
 
 MOST_FILES_NAMED = 3
+# Causes that are told of a file as a whole.
+ALONE = ("E-DUPLICATE file", "E-DUPLICATE bytes")
+OF_FILES = (" file", " all", " bytes")
 _PERSONAL = re.compile(r"\d{2}(?:\d{2})?[01]\d[0-9]\d[-+–\s]?[0-9A-Za-z]{4}|\d{7,}")
 _MARKUP = str.maketrans(dict.fromkeys("<>&\"'`|;=\\", "_"))
 
@@ -54,6 +57,11 @@ def harmless(name: object, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def code_of(rule: str) -> str:
+    """The code of a rule, without the words that tell its causes apart."""
+    return rule.partition(" ")[0]
+
+
 def problem(
     rule: str,
     file: str,
@@ -66,11 +74,16 @@ def problem(
     municipality: str = "",
     **words: str,
 ) -> Problem:
-    """One broken rule with its two messages; ``words`` fill the blanks of the message."""
-    messages = rules()[rule]
-    numbers = sorted({int(row) for row in rows})
+    """One broken rule with its two messages; ``words`` fill the blanks of the message.
+
+    Words behind the code tell causes of one rule apart (``E-RANGE far``); the code is told alone.
+    """
+    parts = (rule,) if rule in ALONE else dict.fromkeys((code_of(rule), rule))
+    texts = [rules()[each] for each in parts]
+    messages = {k: " ".join(each[k] for each in texts) for k in ("en", "sv")}
+    numbers = [] if rule.endswith(OF_FILES) else sorted({int(row) for row in rows})
     return Problem(
-        rule,
+        code_of(rule),
         file,
         messages["en"].format(**words),
         messages["sv"].format(**words),
@@ -89,7 +102,7 @@ def sentences(problems: Sequence[Problem], language: str = "en") -> list[str]:
     >>> each = [Problem("W-TOTAL", f"{code}/a.csv", "Left out.", "", rows=(9,), count=1)
     ...         for code in ("0114", "0115", "0117", "0120")]
     >>> sentences(each[:1]) + sentences(each)
-    ['W-TOTAL 0114/a.csv, rows 9: Left out.', 'W-TOTAL 4 files (0114/a.csv, 0115/a.csv, 0117/a.csv \
+    ['W-TOTAL 0114/a.csv, row 9: Left out.', 'W-TOTAL 4 files (0114/a.csv, 0115/a.csv, 0117/a.csv \
     and 1 more), 4 rows: Left out.']
     """
     alike: dict[tuple, list[Problem]] = {}

@@ -12,6 +12,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -30,7 +31,9 @@ _PERSONAL_NUMBER = re.compile(r"(?<!\d)\d{6}(?:\d\d)?[-+]?\d{4}(?!\d)")
 class Grid:
     """The cells of one sheet as texts, row by row.
 
-    ``numeric`` holds the places (row, column from 0) of cells that were numbers and not text.
+    ``numeric`` holds the places (row, column from 0) of cells that were numbers and not text,
+    ``place`` is the sheet's among the visible ones, ``unread`` has name and place of those with
+    cells that nobody asked for.
     """
 
     sheet: str
@@ -39,27 +42,39 @@ class Grid:
     marks: SheetMarks
     hidden_sheets: int
     package: Package
+    place: int = 1
+    unread: tuple[tuple[str, int], ...] = ()
 
 
 def read_grid(path: Path, sheet: str, decimal: str) -> Grid:
-    """Read one named sheet (the first visible one where ``sheet`` is empty) as texts.
+    """Read one named sheet, or the first visible one where ``sheet`` is empty, as texts."""
+    return read_grids(path, sheet, decimal)[0]
+
+
+def read_grids(path: Path, sheet: str | Sequence[str], decimal: str) -> list[Grid]:
+    """Read the named sheets (``*``: all visible ones; empty: the first of them) as texts.
 
     Numbers get the declared decimal mark, dates their ISO form. Raises RefusedFileError for a file
     that is too large, unpacks to too much, declares entities, hides personal numbers on a hidden
     sheet, lacks the sheet or is no workbook.
     """
     package = look_into(path)
-    found = _read_apart(path, sheet, decimal, package.size)
+    found = _read_apart(path, json.dumps(sheet), decimal, package.size)
     if found.get("refused"):
         raise RefusedFileError(found["refused"], format="excel")
-    return Grid(
-        found["sheet"],
-        found["cells"],
-        {(row, column) for row, column in found["numeric"]},
-        package.marks.get(found["sheet"], SheetMarks()),
-        found["hidden_sheets"],
-        package,
-    )
+    return [
+        Grid(
+            each["sheet"],
+            each["cells"],
+            {(row, column) for row, column in each["numeric"]},
+            package.marks.get(each["sheet"], SheetMarks()),
+            found["hidden_sheets"],
+            package,
+            each["place"],
+            tuple(map(tuple, found["unread"])),
+        )
+        for each in found["sheets"]
+    ]
 
 
 def _read_apart(path: Path, sheet: str, decimal: str, size: int) -> dict[str, Any]:
@@ -91,33 +106,50 @@ def _read_here(path: str, sheet: str, decimal: str) -> dict[str, Any]:
     kinds = [each for each in book.sheets_metadata if each.typ == SheetTypeEnum.WorkSheet]
     visible = [each.name for each in kinds if each.visible == SheetVisibleEnum.Visible]
     hidden = [each.name for each in kinds if each.name not in visible]
-    chosen = sheet or (visible[0] if visible else "")
-    if chosen not in visible:
+    asked = json.loads(sheet)
+    chosen = (visible if asked == "*" else [asked] if isinstance(asked, str) else asked) or [""]
+    chosen = [each or (visible[0] if visible else "") for each in chosen]
+    if not set(chosen) <= set(visible):
         return {"refused": "E-SHEET"}
     if any(_has_personal_numbers(book, name) for name in hidden):
         return {"refused": "E-HIDDEN"}
-    rows = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
+    others = [name for name in visible if name not in chosen]
+    unread = [
+        (name, visible.index(name) + 1) for name in others if book.get_sheet_by_name(name).height
+    ]
+    sheets = [
+        _cells_of(book, name, decimal) | {"place": visible.index(name) + 1} for name in chosen
+    ]
+    # Of all sheets, the empty ones say nothing.
+    sheets = [each for each in sheets if each["cells"]] or sheets[:1]
+    return {"sheets": sheets, "unread": unread, "hidden_sheets": len(hidden)}
+
+
+def _cells_of(book: Any, sheet: str, decimal: str) -> dict[str, Any]:
+    rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
     numeric = [
         (r, c)
         for r, row in enumerate(rows)
         for c, value in enumerate(row)
         if isinstance(value, int | float) and not isinstance(value, bool)
     ]
-    cells = [[_text(value, decimal) for value in row] for row in rows]
-    return {"sheet": chosen, "cells": cells, "numeric": numeric, "hidden_sheets": len(hidden)}
+    cells = [[cell_text(value, decimal) for value in row] for row in rows]
+    return {"sheet": sheet, "cells": cells, "numeric": numeric}
 
 
 def _has_personal_numbers(book: Any, sheet: str) -> bool:
     rows = book.get_sheet_by_name(sheet).to_python()
-    return any(_PERSONAL_NUMBER.search(_text(v, ",")) for row in rows for v in row)
+    return any(_PERSONAL_NUMBER.search(cell_text(v, ",")) for row in rows for v in row)
 
 
-def _text(value: object, decimal: str) -> str:
+def cell_text(value: object, decimal: str) -> str:
     """A cell as text: numbers with the declared decimal mark, days as ISO.
 
-    >>> _text(12.5, ","), _text(3.0, ","), _text(date(2021, 5, 1), ","), _text(True, ",")
-    ('12,5', '3', '2021-05-01', 'true')
+    >>> [cell_text(each, ",") for each in (12.5, 3.0, date(2021, 5, 1), True, None)]
+    ['12,5', '3', '2021-05-01', 'true', '']
     """
+    if value is None or value != value:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

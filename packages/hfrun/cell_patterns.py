@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from hfcore.clean.parsing import parse_days, parse_numbers, parse_truths
+from hfcore.clean.parsing import (
+    parse_days,
+    parse_months,
+    parse_numbers,
+    parse_truths,
+    thousands_mark,
+)
 from hfcore.identifiers import normal_ids
 
 DAY_FORMS = ("", "%Y%m%d", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%y%m%d")
@@ -38,6 +44,7 @@ class Shape:
     kind: str
     form: str = ""
     decimal: str = ""
+    thousands: str = ""
     words: tuple[str, ...] = field(default=(), repr=False)
     is_unique: bool = False
 
@@ -61,6 +68,8 @@ def _shape(cells: pd.Series) -> Shape:
         for form in forms:
             if _share(parse_days(texts, form).values) > MOST and _is_length(texts, kind, form):
                 return Shape(kind, form)
+    if _share(parse_months(texts).values) > MOST and _is_length(texts, "date", ""):
+        return Shape("month")
     return _number(texts) or _words(texts)
 
 
@@ -75,6 +84,10 @@ def _is_length(texts: pd.Series, kind: str, form: str) -> bool:
 
 
 def _number(texts: pd.Series) -> Shape | None:
+    mark = thousands_mark(texts)
+    other = "." if mark == "," else ","
+    if mark and _share(parse_numbers(texts, other, mark).values) > MOST:
+        return Shape("decimal", decimal=other, thousands=mark)
     for decimal in (",", "."):
         numbers = parse_numbers(texts, decimal).values
         if _share(numbers) > MOST:

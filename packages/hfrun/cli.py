@@ -1,4 +1,4 @@
-"""The command line: ``hfcore demo | ingest | check | run | audit | claims``.
+"""The command line: ``hfcore demo | ingest | check | tables | run | audit | claims``.
 
 Results go to standard output, everything else to standard error. Imports that take time stand in
 the commands that need them.
@@ -7,6 +7,8 @@ the commands that need them.
 from __future__ import annotations
 
 import contextlib
+import errno
+import locale
 import os
 import signal
 import sys
@@ -22,10 +24,40 @@ from hfcore.errors import HfcoreError, LeakError, PartlyDoneError, RawDataError,
 
 LATER_OPTIONS = {
     "--scheduler": "hfcore cannot use a cluster: leave out --scheduler, and --workers sets how "
-    "many notebooks run at once on this machine.",
+    "many notebooks run at once on this machine."
 }
 INTERRUPTED = 130
-WEIGHTS = ("Stops whole files", "Stops rows", "Goes on and is counted")
+MOST_FILES = 40
+NOT_OPENED = "A file may not be opened: close it in Excel, or ask for the right to it."
+NO_LOCK = "The folder lies where no lock can be had (a network share): use a local one."
+DISK = {
+    errno.ENOSPC: "The disk is full: make room and run the same again.",
+    errno.EROFS: "The folder can only be read: name another one with --data.",
+    errno.EACCES: NOT_OPENED,
+    errno.EPERM: NOT_OPENED,
+    errno.ENOLCK: NO_LOCK,
+    errno.EOPNOTSUPP: NO_LOCK,
+}
+SAID = {
+    "en": {
+        "weights": ("Stops whole files", "Stops rows", "Goes on and is counted"),
+        "good": "Good: rows that can be used {kept} of {read}",
+        "row": "{file}: rows read {read} = kept {kept}{stopped}{left_out}",
+        "stopped": " + stopped {count} ({rules})",
+        "left_out": " + left out {count} ({rules})",
+        "ingest": "Some file or row could not be taken; the rest is done.",
+        "check": "Some file or row could not be taken. This would be kept; nothing was written.",
+    },
+    "sv": {
+        "weights": ("Stoppar hela filer", "Stoppar rader", "Räknas, men bör ses över"),
+        "good": "Det här är bra: rader som kan användas {kept} av {read}",
+        "row": "{file}: lästa rader {read} = med {kept}{stopped}{left_out}",
+        "stopped": " + stoppade {count} ({rules})",
+        "left_out": " + utelämnade {count} ({rules})",
+        "ingest": "Någon fil eller rad gick inte att ta med; resten är klart.",
+        "check": "Någon fil eller rad gick inte att ta med. Det andra går bra; inget är skrivet.",
+    },
+}
 
 app = typer.Typer(
     add_completion=False,
@@ -44,6 +76,16 @@ class Language(StrEnum):
     both = "both"
 
 
+class Spoken(StrEnum):
+    """The languages that messages are said in."""
+
+    sv = "sv"
+    en = "en"
+
+
+Said = Annotated[
+    Spoken | None, typer.Option("--language", help="Of messages; the system's unless said.")
+]
 OneStudy = Annotated[
     str | None, typer.Argument(metavar="STUDY", help="Name of the study, a folder below raw/.")
 ]
@@ -103,25 +145,32 @@ def ingest(
         Path | None,
         typer.Option(metavar="FILE", help="Print a draft of this file's mapping; read no study."),
     ] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="Write the draft into study.toml instead.")
+    ] = False,
+    language: Said = None,
     data: Data = None,
 ) -> None:
     """Turn raw files into tables; print what was read, kept and quarantined."""
     _use_data(data)
     if suggest is not None:
-        _draft_mapping(suggest)
+        _draft_mapping(suggest, study, append)
         return
     if study is None:
         raise UsageError("Name the study, or a file after --suggest.")
-    when_stopped = "Some file or row could not be taken; the rest is done."
-    _take_in(when_stopped, memory, study, municipality or (), key_file, workers)
+    _take_in("ingest", language, memory, study, municipality or (), key_file, workers)
 
 
-def _draft_mapping(file: Path) -> None:
-    from hfrun.draft_mapping import suggest_source
+def _draft_mapping(file: Path, study: str | None, append: bool) -> None:
+    from hfrun.draft_mapping import append_draft, suggest_source
 
     if not file.is_file():
         raise UsageError("There is no file of that name.")
-    typer.echo(suggest_source(file).text)
+    draft = suggest_source(file)
+    if append:
+        _say(append_draft(draft, file, study))
+    else:
+        typer.echo(draft.text)
 
 
 @app.command(epilog="Example: hfcore check hela-familjen")
@@ -130,12 +179,32 @@ def check(
     key_file: KeyFile = None,
     municipality: Codes = None,
     memory: Memory = "2GB",
+    language: Said = None,
     data: Data = None,
 ) -> None:
     """Do the checks of ingest and write nothing."""
     _use_data(data)
-    when_stopped = "Some file or row could not be taken. This would be kept; nothing was written."
-    _take_in(when_stopped, memory, study, municipality or (), key_file, write=False)
+    _take_in("check", language, memory, study, municipality or (), key_file, write=False)
+
+
+@app.command(epilog="Example: hfcore tables households --language sv")
+def tables(
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="One of the tables.")] = None,
+    template: Annotated[
+        Path | None, typer.Option(metavar="FILE.xlsx", help="Write a workbook to fill in.")
+    ] = None,
+    language: Said = None,
+) -> None:
+    """Print which tables and columns there are, needed or not, with codes in words."""
+    from hfrun import table_guide
+
+    spoken = _spoken(language)
+    if template is not None:
+        table_guide.write_template(template, spoken)
+    elif table is None:
+        print(table_guide.describe_tables(spoken))
+    else:
+        print(table_guide.describe_table(table, spoken))
 
 
 @app.command(epilog="Example: hfcore run hela-familjen --municipality 1290 --language sv")
@@ -222,20 +291,52 @@ def _use_data(folder: Path | None) -> None:
         os.environ["HFCORE_DATA"] = str(folder.resolve())
 
 
-def _take_in(when_stopped: str, memory: str, *arguments: Any, **options: Any) -> None:
-    """Ingest; say what is wrong, the most important first, and end with what is kept."""
+def _spoken(language: Spoken | None) -> str:
+    """The language asked for, else the system's where it is Swedish, else English."""
+    if language is not None:
+        return language.value
+    told = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    if not told and os.name == "nt":
+        told = locale.getlocale()[0] or ""
+    return "sv" if told.lower().startswith(("sv", "swedish")) else "en"
+
+
+def _take_in(
+    command: str, language: Spoken | None, memory: str, *arguments: Any, **options: Any
+) -> None:
+    """Ingest; say what is good, then what to mend, the most important first, then what is kept."""
     from hfcore.clean.rules import sentences
     from hfrun.ingest import ingest_study
     from hfrun.memory_budget import read_size
 
+    spoken = _spoken(language)
+    said = SAID[spoken]
     report = ingest_study(*arguments, memory=read_size(memory), **options)
+    if report.files and command == "check":
+        totals = {each: sum(file[each] for file in report.files) for each in ("kept", "read")}
+        _say(said["good"].format(**totals) + (":" if len(report.files) <= MOST_FILES else "."))
+    for file in report.files if len(report.files) <= MOST_FILES else ():
+        _say("  " + _conserved(file, spoken))
     for stops, kind in groupby(report.problems, key=lambda each: each.weight):
-        _say(f"{WEIGHTS[stops]}:")
-        for sentence in sentences(list(kind)):
+        _say(f"{said['weights'][stops]}:")
+        for sentence in sentences(list(kind), spoken):
             _say(f"  {sentence}")
     print(report.counts.to_csv(index=False, sep="\t", lineterminator="\n"), end="")
     if report.has_errors:
-        raise RawDataError(when_stopped)
+        raise RawDataError(said[command])
+
+
+def _conserved(file: dict[str, Any], spoken: str) -> str:
+    """What became of every row of one file or sheet."""
+    from hfrun.table_guide import name_of
+
+    said, gone = SAID[spoken], {}
+    for kind in ("stopped", "left_out"):
+        rules = ", ".join(f"{rule} {count}" for rule, count in file[kind].items())
+        count = sum(file[kind].values())
+        gone[kind] = said[kind].format(count=count, rules=rules) if count else ""
+    place = " · ".join(filter(None, (file["file"], file["sheet"], name_of(file["table"], spoken))))
+    return said["row"].format(file=place, read=file["read"], kept=file["kept"], **gone)
 
 
 def _say(text: str) -> None:
@@ -263,9 +364,14 @@ def run_command(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _say("Interrupted; what was done is kept.")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        if error.errno not in DISK:
+            return _unforeseen(error)
+        _say(f"{DISK[error.errno]} What was done before is whole.")
+        return UsageError.exit_code
     except Exception as error:
         return _unforeseen(error)
 

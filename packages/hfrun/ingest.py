@@ -10,17 +10,22 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from hfcore.clean.aliases import read_aliases
-from hfcore.clean.cleaned_file_cache import Shelf, fingerprint, hashes_of, seal_of
-from hfcore.clean.file_layouts import Given
+from hfcore.clean.cleaned_file_cache import CleanedFileCache, fingerprint, hashes_of, seal_of
+from hfcore.clean.file_layouts import RawFile
 from hfcore.clean.mapping_checks import check_mapping
-from hfcore.clean.municipality_cleaning import QUARANTINE_COLUMNS, Intake, take_in
+from hfcore.clean.municipality_cleaning import (
+    QUARANTINE_COLUMNS,
+    CleanedMunicipality,
+    Context,
+    clean_municipality,
+)
 from hfcore.clean.rules import most_important_first, problem
 from hfcore.errors import KeyMissingError, Problem
 from hfcore.identity import Key, read_key
@@ -39,7 +44,7 @@ from hfrun import moves
 from hfrun.journal import study_lock
 from hfrun.manifest import ACCOUNT, build_account, forget_states, read_account
 from hfrun.memory_budget import MEMORY, PROCESS_BYTES, bytes_needed, room_within, workers_within
-from hfrun.shared_study import Shared
+from hfrun.shared_files import Shared
 from hfrun.worker_pool import Crew
 
 STAGE, PARTS, SHARED = ".staged", "parts", "shared"
@@ -51,11 +56,13 @@ class IngestReport:
     """What an ingest did.
 
     ``counts`` has one row a table and municipality: table, municipality, files, read, kept,
-    quarantined (rows). ``problems`` come in the order in which to mend them.
+    quarantined (rows). ``problems`` come in the order in which to mend them. ``files`` tells of
+    every file and sheet what became of its rows: read = kept + stopped + left_out, by rule.
     """
 
     counts: pd.DataFrame
     problems: list[Problem]
+    files: list[dict] = field(default_factory=list)
 
     @property
     def has_errors(self) -> bool:
@@ -121,6 +128,7 @@ def ingest_study(
     return IngestReport(
         counts.loc[counts["municipality"].isin(mine)].reset_index(drop=True),
         most_important_first([each for each in found if each.municipality in mine]),
+        [each for each in account["files"] if each["municipality"] in mine],
     )
 
 
@@ -165,31 +173,24 @@ def _need(files: Iterable[Path], pieces: Mapping[str, int]) -> int:
 
 def _work(
     code: str,
-    pieces: Mapping[int, Sequence[Given]],
+    pieces: Mapping[int, Sequence[RawFile]],
     study: Study,
     key: Key,
     aliases: dict,
     hashes: dict[str, dict[Path, str]],
     write: bool,
-) -> Intake:
+) -> CleanedMunicipality:
     """Take in one municipality and put its tables on the stage; what returns has no rows."""
     seal = seal_of(study, code, key, aliases)
     folder = processed_folder(study.name) / PARTS / code
-    shelf = Shelf(folder, seal, write, hashes[code])
+    cache = CleanedFileCache(folder, seal, write, hashes[code])
     raw, own = raw_folder(study.name) / code, study.municipality(code)
-    intake = take_in(raw, study, own, key, aliases, shelf, pieces)
+    done = clean_municipality(Context(raw, study, own, key, aliases, cache), pieces)
     if write:
-        for name, rows in intake.tables.items():
+        for name, rows in done.tables.items():
             write_parquet(typed_table(rows, name), _staged(study.name, name, code))
-        shelf.clear()
-    return Intake(
-        intake.municipality,
-        dict.fromkeys(intake.tables, pd.DataFrame()),
-        intake.quarantine,
-        intake.problems,
-        intake.files,
-        intake.counts,
-    )
+        cache.clear()
+    return replace(done, tables=dict.fromkeys(done.tables, pd.DataFrame()))
 
 
 def _staged(study_name: str, table: str, municipality: str) -> Path:
@@ -203,7 +204,7 @@ def _without_rules(account: dict, rules: Sequence[str]) -> dict:
 
 
 def _commit(
-    folder: Path, study: Study, done: list[Intake], nobodys: Mapping[str, pd.DataFrame]
+    folder: Path, study: Study, done: list[CleanedMunicipality], nobodys: Mapping[str, pd.DataFrame]
 ) -> None:
     """Move what stands on the stage to its place; ``nobodys`` rows are no municipality's."""
     quarantine = _quarantine_tables(folder, study, done, nobodys)
@@ -221,7 +222,7 @@ def _commit(
 
 
 def _quarantine_tables(
-    folder: Path, study: Study, done: list[Intake], nobodys: Mapping[str, pd.DataFrame]
+    folder: Path, study: Study, done: list[CleanedMunicipality], nobodys: Mapping[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     again = {each.municipality for each in done} | {study.name}
     tables = {}

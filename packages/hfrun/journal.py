@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import platform
@@ -23,6 +24,9 @@ from hfrun import package_folders
 
 SCHEMA = 1
 SECONDS_BETWEEN_SAVES = 1.0
+
+# What a lock that another run holds says; anything else is no lock at all (a network share).
+HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,9 @@ def study_lock(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("a+b") as file:
         try:
             _take(file.fileno())
-        except OSError:
+        except OSError as error:
+            if error.errno not in HELD:
+                raise
             raise LockedError(
                 f"Another run is working on the study {folder.name}: wait until it has ended."
             ) from None

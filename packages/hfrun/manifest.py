@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from hfcore.clean.municipality_cleaning import Intake
+from hfcore.clean.municipality_cleaning import CleanedMunicipality
 from hfcore.errors import Problem
 from hfcore.identity import Key
 from hfcore.study import Study
@@ -18,9 +18,10 @@ SCHEMA = 1
 def read_account(folder: Path) -> dict:
     """The account of the drops taken in so far; empty before the first."""
     try:
-        return json.loads((folder / ACCOUNT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        account = json.loads((folder / ACCOUNT).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
+    return account if isinstance(account, dict) else {}
 
 
 def forget_states(account: dict, codes: list[str]) -> dict:
@@ -31,7 +32,7 @@ def forget_states(account: dict, codes: list[str]) -> dict:
 
 def build_account(
     before: dict,
-    done: list[Intake],
+    done: list[CleanedMunicipality],
     study: Study,
     key: Key,
     problems: list[Problem],

@@ -16,7 +16,7 @@ import shutil
 import numpy as np
 import pandas as pd
 
-from hfcore.clean.household_membership import SAME_SHARE
+from hfcore.clean.cross_table_checks import SAME_SHARE
 from hfcore.clean.rules import problem
 from hfcore.errors import Problem
 from hfcore.schema import MOVE_TABLES, TABLES, empty_table

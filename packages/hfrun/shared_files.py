@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from hfcore.clean.archive_checks import RefusedFileError
+from hfcore.clean.archive_checks import RefusedFileError, kind_of
 from hfcore.clean.cleaned_file_cache import code_seal, fingerprint
 from hfcore.clean.delimited_text import split_records
-from hfcore.clean.file_layouts import Given
+from hfcore.clean.file_discovery import find_files, public_name
+from hfcore.clean.file_layouts import RawFile
 from hfcore.clean.monthly_statistics import reading_source
 from hfcore.clean.municipality_cleaning import QUARANTINE_COLUMNS
 from hfcore.clean.rules import harmless, problem
-from hfcore.clean.safe_filenames import told_name
 from hfcore.clean.source_reading import (
     HEADER_SEARCH_ROWS,
     TextTable,
+    check_kind,
     decode,
     find_header,
     normal_header,
@@ -36,7 +37,7 @@ from hfcore.clean.source_reading import (
 from hfcore.errors import Problem
 from hfcore.store import file_hash, raw_folder, write_text
 from hfcore.study import Study
-from hfrun import chunk_reading
+from hfrun import chunking
 from hfrun.chunking import ELSEWHERE, RAGGED, UNNAMED, Block, Head, Piece, Places
 
 # What a byte of a file takes when it is kept as it is, with the numbers of its rows.
@@ -69,7 +70,7 @@ class SharedFile:
         source = study.sources[place]
         self.path, self.place, self.table = path, place, source.table
         self.source = reading_source(source) if "layout" in source.options else source
-        self.name = told_name(raw_folder(study.name), path, study.sources)
+        self.name = public_name(raw_folder(study.name), path, study.sources)
         self.found = Found()
         self._codes = study.codes
         self._places = Places(study.codes, self.source.municipality.codes)
@@ -109,13 +110,13 @@ class SharedFile:
         """Whether a municipality's piece is at hand, or has no row."""
         return code in self._kept or code not in self.found.pieces
 
-    def given(self, codes: Sequence[str]) -> dict[str, Given]:
+    def given(self, codes: Sequence[str]) -> dict[str, RawFile]:
         """The pieces of some municipalities; they are not kept any longer."""
         missing = [code for code in codes if not self.has(code)]
         if missing:
             self._cut_again(missing)
         return {
-            code: Given(self._kept.pop(code), self.told(code), self.found.pieces[code][0])
+            code: RawFile(self._kept.pop(code), self.told(code), self.found.pieces[code][0])
             for code in codes
             if code in self._kept
         }
@@ -149,6 +150,7 @@ class SharedFile:
         """Read the file; its SHA-256."""
         self.found, self._kept = Found(), {}
         try:
+            check_kind(kind_of(self.path), self.source.format)
             if self.source.format == "excel":
                 self._read_sheet(file_hash(self.path))
             elif self._find_head():
@@ -179,8 +181,8 @@ class SharedFile:
 
     def _find_head(self) -> bool:
         """Find the header; False where it is not there."""
-        codec, start = chunk_reading.codec_of(self.path, self.source.encoding)
-        raw = chunk_reading.first_block(self.path, codec, start)
+        codec, start = chunking.codec_of(self.path, self.source.encoding)
+        raw = chunking.first_block(self.path, codec, start)
         try:
             text, _ = decode(raw, "" if codec else self.source.encoding)
         except UnicodeDecodeError:
@@ -192,7 +194,7 @@ class SharedFile:
             return False
         place = headers.index(normal_header(self.source.municipality.header))
         separator = self.source.separator.encode()
-        self._head = chunk_reading.head_of(raw, at, len(headers), place, separator, codec, start)
+        self._head = chunking.head_of(raw, at, len(headers), place, separator, codec, start)
         return True
 
     def _read_lines(self, wanted: Sequence[str], room: int, threads: int) -> str:
@@ -203,9 +205,7 @@ class SharedFile:
         def is_tight(offset: int) -> bool:
             return held + ROOM_A_BYTE * (length - offset) > room
 
-        reading = chunk_reading.cut_file(
-            self.path, head, self._places, threads, whole.update, is_tight
-        )
+        reading = chunking.cut_file(self.path, head, self._places, threads, whole.update, is_tight)
         for cut in reading:
             self.found.blocks.append((*asdict(cut.block).values(), list(cut.lines)))
             self.found.elsewhere += len(cut.apart.get(ELSEWHERE, ()))
@@ -239,7 +239,7 @@ class SharedFile:
             self.found.problems = told
         cuts = {code: [] for code in codes}
         known = [Block(*place) for *place, own in self.found.blocks if cuts.keys() & set(own)]
-        for cut in chunk_reading.cut_again(self.path, self._head, self._places, known):
+        for cut in chunking.cut_again(self.path, self._head, self._places, known):
             for code in cuts.keys() & cut.lines.keys():
                 cuts[code].append(Piece((cut.kept[code],), cut.numbers[code]))
         self._kept |= {code: _joined(self._head, parts) for code, parts in cuts.items() if parts}
@@ -251,3 +251,82 @@ def _joined(head: Head, parts: list[Piece]) -> Piece:
     numbers = [np.arange(1, head.count + 1, dtype="int32"), *(part.numbers for part in parts)]
     encoding = "utf-8" if head.codec else ""
     return Piece(((head.raw, 0), *lines), np.concatenate(numbers), encoding=encoding)
+
+
+class Shared:
+    """All shared files of a study; ``room`` is how many bytes of pieces may be kept at once."""
+
+    def __init__(
+        self,
+        study: Study,
+        wanted: Sequence[str],
+        room: int,
+        folder: Path | None = None,
+        threads: int = 1,
+        before_reading: Callable[[], None] = lambda: None,
+    ):
+        self.files: list[SharedFile] = []
+        self.problems: list[Problem] = []
+        self._room = room
+        home, told = raw_folder(study.name), set()
+        for place, source in enumerate(study.sources):
+            if not source.is_shared:
+                continue
+            paths, refused = find_files(home, source, study)
+            self.problems += refused
+            for path in paths:
+                file = SharedFile(path, place, study)
+                told.add(file.look(wanted, room - self.held, threads, folder, before_reading))
+                self.files.append(file)
+                self.problems += file.problems()
+        for path in folder.glob("*.json") if folder else ():
+            if path.name not in told:
+                path.unlink(missing_ok=True)
+
+    @property
+    def held(self) -> int:
+        """The bytes of all pieces that are kept."""
+        return sum(each.held for each in self.files)
+
+    def hashes(self, code: str) -> list[tuple[str, str]]:
+        """Name and hash of each piece of a municipality."""
+        return [(each.told(code), each.found.pieces.get(code, ("", 0))[0]) for each in self.files]
+
+    def sizes(self, code: str) -> dict[str, int]:
+        """Name and bytes of each piece of a municipality."""
+        return {each.told(code): each.found.pieces.get(code, ("", 0))[1] for each in self.files}
+
+    def batches(self, codes: Sequence[str]) -> Iterator[dict[str, dict[int, list[RawFile]]]]:
+        """The pieces of municipalities, as many at once as there is room for.
+
+        Each batch has the pieces by municipality and by the place of their source.
+        """
+        at_hand = [code for code in codes if all(file.has(code) for file in self.files)]
+        batches, held = [at_hand] if at_hand else [], self._room
+        for code in (each for each in codes if each not in at_hand):
+            size = sum(self.sizes(code).values())
+            held += size
+            if held > self._room:
+                batches.append([])
+                held = size
+            batches[-1].append(code)
+        for batch in batches:
+            given = [(file.place, file.given(batch)) for file in self.files]
+            yield {
+                code: _by_source((place, own[code]) for place, own in given if code in own)
+                for code in batch
+            }
+
+    def quarantine(self) -> dict[str, pd.DataFrame]:
+        """By table, the rows of shared files that are no municipality's."""
+        found: dict[str, list[pd.DataFrame]] = {}
+        for each in self.files:
+            found.setdefault(each.table, []).append(each.quarantine())
+        return {table: pd.concat(parts, ignore_index=True) for table, parts in found.items()}
+
+
+def _by_source(given: Iterable[tuple[int, RawFile]]) -> dict[int, list[RawFile]]:
+    found: dict[int, list[RawFile]] = {}
+    for place, each in given:
+        found.setdefault(place, []).append(each)
+    return found

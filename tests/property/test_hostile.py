@@ -13,8 +13,8 @@ import pytest
 from raw_study import HOUSEHOLDS, STUDY, write_lines, write_plans, write_study
 
 from hfcore.clean.archive_checks import RefusedFileError, look_into
+from hfcore.clean.file_discovery import public_name
 from hfcore.clean.rules import harmless
-from hfcore.clean.safe_filenames import told_name
 from hfcore.clean.workbooks import read_grid
 from hfcore.store import processed_folder, read_table
 from hfcore.study import Source
@@ -189,13 +189,13 @@ def test_of_a_file_name_only_what_everybody_expects_is_told(tmp_path, name, told
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     source = Source("persons", patterns, {})
-    assert told_name(tmp_path / "1290", path, [source]) == f"1290/{told}"
+    assert public_name(tmp_path / "1290", path, [source]) == f"1290/{told}"
 
 
 def test_a_name_that_the_definition_spells_out_is_told(tmp_path):
     (tmp_path / "lista från Kalle 2.csv").touch()
     source = Source("persons", ("lista från Kalle 2.csv",), {})
-    told = told_name(tmp_path, tmp_path / "lista från Kalle 2.csv", [source])
+    told = public_name(tmp_path, tmp_path / "lista från Kalle 2.csv", [source])
     assert told == f"{tmp_path.name}/lista från Kalle 2.csv"
 
 
@@ -203,7 +203,7 @@ def test_the_place_of_a_file_tells_files_apart(tmp_path):
     for name in ("B Anka.csv", "A Anka.csv", "personer.csv"):
         (tmp_path / name).touch()
     source = Source("persons", ("personer*.csv",), {})
-    told = {p.name: told_name(tmp_path, p, [source]) for p in tmp_path.iterdir()}
+    told = {p.name: public_name(tmp_path, p, [source]) for p in tmp_path.iterdir()}
     assert told["A Anka.csv"].endswith("….csv (file 1)")
     assert told["B Anka.csv"].endswith("….csv (file 2)")
 

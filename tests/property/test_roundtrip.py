@@ -20,7 +20,7 @@ from open_document import sheet, write_open_document
 from raw_study import HOUSEHOLDS, PAYMENTS, PERSONS, PLANS, STUDY, write_lines, write_plans
 
 from hfcore.clean import workbooks
-from hfcore.clean.file_layouts import Given, adapted
+from hfcore.clean.file_layouts import RawFile, adapted
 from hfcore.clean.source_reading import read_source
 from hfcore.clean.table_cleaning import Cleaned, clean_table
 from hfcore.errors import RawDataError
@@ -230,7 +230,7 @@ def cleaned(path: Path, source: Source, study) -> Cleaned:
     """One file through the reader of its kind."""
     if "layout" not in source.options:
         return clean_table(read_source(path, source), source, study)
-    (text,), mapped, _ = adapted([Given(path, path.name, "")], source, study)
+    (text,), mapped, _ = adapted([RawFile(path, path.name, "")], source, study)
     return clean_table(text, mapped, study)
 
 

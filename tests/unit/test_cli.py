@@ -222,9 +222,9 @@ def test_problems_of_an_intake_are_told_and_3(monkeypatch, tmp_path, capsys):
         "Stops whole files:",
         "  E-HEADER b.csv: Name it so.",
         "Stops rows:",
-        "  E-DATE a.csv, rows 3: Write dates so.",
+        "  E-DATE a.csv, row 3: Write dates so.",
         "Goes on and is counted:",
-        "  W-SERIAL a.csv, rows 3: Converted.",
+        "  W-SERIAL a.csv, row 3: Converted.",
         "Some file or row could not be taken; the rest is done.",
     ]
     assert cli.run_command(["check", NAME]) == 3

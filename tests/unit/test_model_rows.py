@@ -184,6 +184,8 @@ def of_every_kind(metric):
     if metric in ("months_lost", "restricted_mean", "queue_restricted_mean"):
         lost = curve("participant", 60, 24, metric, unit="months", estimate=4.02, df=50.0)
         return [lost], 8 * 3 / 24 + 0.05
+    if metric == "support_total":
+        return [row | {"unit": "sek", "estimate": 2_384_210.0}], 5_000
     if metric == "detectable_difference":
         share = curve("participant", 60, 24)
         exact = float(detectable_difference(60, 60, 0.4))

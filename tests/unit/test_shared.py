@@ -20,11 +20,10 @@ from hfcore.clean.table_cleaning import clean_table
 from hfcore.errors import StudyError
 from hfcore.metrics.data_quality import rules_met
 from hfcore.store import has_table, load_study, processed_folder, read_ingest, read_table
-from hfrun import chunk_reading, ingest, shared_files
-from hfrun.chunk_reading import cut_again, cut_file
-from hfrun.chunking import Head, Places
+from hfrun import chunking, ingest, shared_files
+from hfrun.chunking import Head, Places, cut_again, cut_file
 from hfrun.ingest import ingest_study
-from hfrun.shared_study import Shared
+from hfrun.shared_files import Shared
 
 SHARED = STUDY.replace(
     'files = ["utbetalningar*.csv"]\n', 'files = ["riket*.csv"]\nmunicipality = "Kommun"\n'
@@ -96,8 +95,8 @@ def same(found: list[pd.DataFrame], expected: list[pd.DataFrame]) -> None:
 def test_each_municipality_gets_what_a_file_of_its_own_would_give(
     raw, tmp_path, monkeypatch, how, size
 ):
-    monkeypatch.setattr(chunk_reading, "BLOCK_BYTES", size)
-    monkeypatch.setattr(chunk_reading, "HEAD_BYTES", 200)
+    monkeypatch.setattr(chunking, "BLOCK_BYTES", size)
+    monkeypatch.setattr(chunking, "HEAD_BYTES", 200)
     if how.get("encoding") == "utf-16-le":
         declared = SHARED.replace('encoding = "utf-8"', 'encoding = "utf-16-le"')
         (raw / "study.toml").write_text(declared, encoding="utf-8")
@@ -111,7 +110,7 @@ def test_rows_with_quotation_marks_and_ends_of_lines_go_whole_to_their_municipal
     raw, tmp_path, monkeypatch
 ):
     payments = [PAYMENTS[0], '"1";0001;201903;"8 000,50"', '2;"00\n01";201903;5', *PAYMENTS[3:]]
-    monkeypatch.setattr(chunk_reading, "BLOCK_BYTES", 90)
+    monkeypatch.setattr(chunking, "BLOCK_BYTES", 90)
     put(raw, rows_of(*CODES, payments=payments[1:]))
     report = ingest_study("liten")
     # The line end within the id is a control sign that stops the row, at its own number.
@@ -124,7 +123,7 @@ def test_rows_with_quotation_marks_and_ends_of_lines_go_whole_to_their_municipal
 
 def test_workers_and_little_memory_change_nothing(raw, tmp_path, monkeypatch):
     put(raw, rows_of(*CODES))
-    monkeypatch.setattr(chunk_reading, "BLOCK_BYTES", 60)
+    monkeypatch.setattr(chunking, "BLOCK_BYTES", 60)
     expected = apart(tmp_path, monkeypatch)
     for room, workers in ((0, 1), (150, 1), (150, 2), (10**6, 2)):
         monkeypatch.setattr(ingest, "room_within", lambda memory, workers, room=room: room)
@@ -232,15 +231,15 @@ def test_title_rows_above_the_header_count_as_rows(raw, tmp_path, monkeypatch):
 
 
 def test_only_the_municipality_whose_rows_changed_is_read_again(raw, monkeypatch):
-    rows, taken, take_in = rows_of(*CODES), [], ingest.take_in
+    rows, taken, clean = rows_of(*CODES), [], ingest.clean_municipality
     put(raw, rows)
     ingest_study("liten")
 
-    def note(folder, *arguments):
-        taken.append(folder.name)
-        return take_in(folder, *arguments)
+    def note(context, *arguments):
+        taken.append(context.municipality.code)
+        return clean(context, *arguments)
 
-    monkeypatch.setattr(ingest, "take_in", note)
+    monkeypatch.setattr(ingest, "clean_municipality", note)
     ingest_study("liten")
     assert taken == []
     put(raw, [*rows[:-1], "4;0002;201906;1;1290"])
@@ -363,7 +362,7 @@ def test_no_record_is_lost_or_moved_whatever_the_blocks(tmp_path_factory, lines,
 
     def cuts(block: int) -> list:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(chunk_reading, "BLOCK_BYTES", block)
+            patch.setattr(chunking, "BLOCK_BYTES", block)
             return list(cut_file(path, head, Places(("a", "b"), {})))
 
     def whose(found: list) -> tuple[dict, list]:
@@ -408,7 +407,7 @@ def try_broken_shared_files(count: int, seed: int, raw: Path) -> dict[str, int]:
         content = "\r\n".join(lines).encode(encoding, "replace")
         (raw / "riket.csv").write_bytes(mutated(rng, content))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(chunk_reading, "BLOCK_BYTES", int(rng.integers(10, 400)))
+            patch.setattr(chunking, "BLOCK_BYTES", int(rng.integers(10, 400)))
             room = int(rng.integers(0, 400))
             pieces = Shared(study, CODES, room)
             rows, problems = 0, list(pieces.problems)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from raw_study import HOUSEHOLDS, PERSONS, write_lines
+from raw_study import HOUSEHOLDS, PERSONS, write_lines, write_study
 
-from hfcore.errors import RawDataError
+from hfcore.errors import RawDataError, UsageError
 from hfcore.schema import TABLES
+from hfcore.store import load_study
 from hfrun import draft_mapping
-from hfrun.draft_mapping import suggest_source
+from hfrun.draft_mapping import append_draft, suggest_source
 
 RAW = Path(__file__).parents[2] / "data" / "raw"
 # The bundled files under headers that other systems use: file, then new header by column.
@@ -99,6 +100,48 @@ def test_a_draft_is_a_section_of_the_definition(tmp_path):
     for file in OTHERS:
         section = tomllib.loads(suggest_source(RAW / file).text)["sources"][0]
         assert set(section["columns"]) <= set(TABLES[section["table"]].columns)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["196001011003;Fornamn0 Efternamn0;H0;S", "196102021018;Fornamn1 Efternamn1;H1;S"],
+        ["Anna Exempelsson;Storgatan;Kvinna", "Bo Exempela;Lillgatan;Man"],
+        ["Utdrag ur journal", "", "Anna Ek;2019-03-01;4000", "Bo Al;2019-04-01;900"],
+        ["A-17;Sökande;Kvinna;mår bättre", "A-18;Sökande;Man;väntar svar"],
+    ],
+)
+def test_a_first_row_is_somebodys_until_proven_a_header(tmp_path, lines):
+    write_lines(tmp_path / "19600101-1003 uttag.csv", lines, "utf-8")
+    draft = suggest_source(tmp_path / "19600101-1003 uttag.csv")
+    assert 'header = "none"' in draft.text and "* uttag.csv" in draft.text
+    for cell in {cell for line in lines for cell in line.split(";") if cell}:
+        assert cell not in draft.text
+    assert set(draft.headers.values()) <= {"1", "2", "3", "4"}
+
+
+def test_headers_with_digits_and_titles_above_are_headers(tmp_path):
+    rows = [f"A{n};{n % 3};{n % 2 + 1}" for n in range(40)]
+    head = ["Utdrag 2021-05-31", "", "Arende;Antal barn under 18;Antal vuxna 2019"]
+    write_lines(tmp_path / "h.csv", [*head, *rows], "utf-8")
+    found = suggest_source(tmp_path / "h.csv").headers
+    assert found["children"] == "Antal barn under 18" and found["household_id"] == "Arende"
+
+
+def test_a_draft_is_appended_without_the_shell(tmp_path, monkeypatch):
+    raw = write_study(tmp_path, codes=("1290",))
+    monkeypatch.setenv("HFCORE_DATA", str(tmp_path))
+    definition = raw / "study.toml"
+    definition.write_bytes(b"\xef\xbb\xbf" + definition.read_bytes())
+    path = raw / "1290" / "hushall.csv"
+    draft = suggest_source(path)
+    before = len(load_study("liten").sources)
+    assert "ends with the draft" in append_draft(draft, path)
+    assert len(load_study("liten").sources) == before + 1
+    assert "already" in append_draft(draft, path, "liten")
+    assert not definition.read_bytes().startswith(b"\xef\xbb\xbf")
+    with pytest.raises(UsageError, match="near the file"):
+        append_draft(draft, tmp_path.parent / "x.csv")
 
 
 def test_a_draft_tells_nobody(tmp_path):

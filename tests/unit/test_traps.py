@@ -272,10 +272,10 @@ TRAPS: dict[str, Trap] = {
         "E-RANGE", households("0002;Deltagare;2019-05-10;;;;0;0;"), "households", 2, (3,)
     ),
     "closed without a reason": Trap(
-        "E-CLOSURE",
+        "W-CLOSURE",
         households("0002;Deltagare;2019-05-10;2019-06-01;;;1;0;"),
         "households",
-        2,
+        3,
         (3,),
     ),
     "empty cell that must be filled": Trap(
