@@ -146,8 +146,14 @@ TABLES: dict[str, Table] = {
     ),
     "budget": Table(
         {
+            "version": Column("code", nullable=True),
             "party": Column("text"),
             "item": Column("text"),
+            "funder": Column(
+                "code",
+                nullable=True,
+                codes=("finsam", "municipality", "region", "state", "other"),
+            ),
             "from_month": Column("month"),
             "to_month": Column("month"),
             "monthly_salary_sek": Column("float", nullable=True, minimum=0),
@@ -155,7 +161,7 @@ TABLES: dict[str, Table] = {
             "fte": Column("float", nullable=True, minimum=0),
             "amount_sek": Column("float", nullable=True),
         },
-        key=("party", "item", "from_month"),
+        key=("version", "party", "item", "from_month"),
     ),
     "survey": Table(
         {

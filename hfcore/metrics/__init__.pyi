@@ -9,6 +9,14 @@ from .closures import (
     support_time_at_closure,
 )
 from .comparison_group import balance, build_comparison, comparison_flow
+from .costs import (
+    all_costs,
+    cost,
+    cost_difference,
+    cost_per_exit,
+    cost_per_extra_exit,
+    cost_per_household,
+)
 from .data_quality import missing_values, payment_months, rows_by_table, rows_read, rules_met
 from .group_tests import gray_tests, group_differences, hazard_ratios
 from .index_months import assign_index_months
@@ -44,6 +52,7 @@ from .time_to_closure import (
 )
 
 __all__ = [
+    "all_costs",
     "assign_index_months",
     "balance",
     "build_comparison",
@@ -55,6 +64,11 @@ __all__ = [
     "closures_against_payments",
     "closures_per_quarter",
     "comparison_flow",
+    "cost",
+    "cost_difference",
+    "cost_per_exit",
+    "cost_per_extra_exit",
+    "cost_per_household",
     "cumulative_incidence",
     "definition_variants",
     "design_grade",
