@@ -141,6 +141,7 @@ TABLES: dict[str, Table] = {
             "on": Column("date"),
             "staff_fte": Column("float", minimum=0),
             "open_cases": Column("int", minimum=0),
+            "workers": Column("int", nullable=True, minimum=0),
         },
         key=("team", "on"),
     ),

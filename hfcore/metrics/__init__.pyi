@@ -34,7 +34,23 @@ from .pooled_curves import pooled_incidence, steadied_shares
 from .pooled_support import pooled_support_effect
 from .price_index import known_in_fixed_prices
 from .queue import queue_incidence, queue_wait
-from .resources import caseload, worktime_share
+from .savings import (
+    break_even,
+    break_even_chance,
+    closure_bases,
+    expected_saving,
+    national_saving,
+    saving_by_effect,
+    saving_gross,
+)
+from .staff import (
+    caseload,
+    client_hours_per_case,
+    closures_per_post,
+    worktime_difference,
+    worktime_permutation,
+    worktime_share,
+)
 from .subgroups import detectable_shares, incidence_by_group
 from .support import (
     detectable_difference,
@@ -55,13 +71,18 @@ __all__ = [
     "all_costs",
     "assign_index_months",
     "balance",
+    "break_even",
+    "break_even_chance",
     "build_comparison",
     "caseload",
+    "client_hours_per_case",
+    "closure_bases",
     "closure_reason",
     "closure_share_entered",
     "closure_share_naive",
     "closure_time_naive",
     "closures_against_payments",
+    "closures_per_post",
     "closures_per_quarter",
     "comparison_flow",
     "cost",
@@ -78,6 +99,7 @@ __all__ = [
     "detectable_shares",
     "exit_difference",
     "exit_from_support",
+    "expected_saving",
     "fair_exit_difference",
     "flow",
     "gap_headlines",
@@ -89,6 +111,7 @@ __all__ = [
     "incidence_difference",
     "known_in_fixed_prices",
     "missing_values",
+    "national_saving",
     "participation_mean",
     "payment_months",
     "plan_changed",
@@ -106,11 +129,15 @@ __all__ = [
     "rows_by_table",
     "rows_read",
     "rules_met",
+    "saving_by_effect",
+    "saving_gross",
     "steadied_shares",
     "support_difference_naive",
     "support_duration",
     "support_effect",
     "support_mean",
     "support_time_at_closure",
+    "worktime_difference",
+    "worktime_permutation",
     "worktime_share",
 ]

@@ -18,14 +18,12 @@ from hfcore.metrics.contributions import entered
 from hfcore.results import Results, build_results, one_row, require_columns
 from hfcore.study import Municipality, Study, month_number
 
-# Who pays for a household after its closure, by the reason of it.
+# Who pays for a household after its closure, by the reason of it; small ones stand together.
 PAYERS = {
     "nobody": ("work", "studies"),
     "state": ("social_insurance",),
     "state_and_municipality": ("subsidised_work", "sheltered_work"),
-    "other_municipality": ("moved",),
-    "household": ("deceased", "stopped_applying", "cohabiting"),
-    "unknown": ("transferred", "other"),
+    "other": ("moved", "deceased", "stopped_applying", "cohabiting", "transferred", "other"),
 }
 _PAYER_OF = {reason: payer for payer, reasons in PAYERS.items() for reason in reasons}
 YEAR, LONGEST = 12, 120
@@ -65,7 +63,7 @@ def closure_bases(
     reach = month_number(pd.to_datetime(pd.Series([municipality.payments_from])))[0]
     return closed.assign(
         base_sek=base.where(at - before >= reach),
-        payer=closed["closure_reason"].map(_PAYER_OF).fillna("unknown").astype("str"),
+        payer=closed["closure_reason"].map(_PAYER_OF).fillna("other").astype("str"),
     )
 
 
@@ -85,8 +83,8 @@ def saving_gross(bases: pd.DataFrame, study: Study) -> Results:
 
     Notes
     -----
-    Interval: months × (sum ± t(n − 1) × s × √n), the closures as a sample of such closures. An upper
-    end of what is saved: many would have closed in these months anyway.
+    Interval: months × (sum ± t(n − 1) × s × √n), the closures as a sample of such. An upper end of
+    what is saved: many would have closed in these months anyway.
     """
     headline, chosen = study.causes[0], {"all_closures": bases}
     for variant in ("default", *study.definitions.cause_variants):
@@ -149,31 +147,32 @@ def expected_saving(
     -------
     ``saving_gross`` variant ``expected``, one row a number of months: Σ base × ratio of what
     controls on support in that month since start were paid over their base, less what the closed
-    were paid. n counts closures that are followed so long and have ``MIN_CONTROLS`` such
-    controls, n_at_risk all. Still an upper end: those who close are the quicker ones.
+    were paid; beside it ``same_closures``, as reports count, of just those closures. n counts
+    closures that are followed so long and have ``MIN_CONTROLS`` such controls, n_at_risk all.
+    Still an upper end: those who close are the quicker ones.
 
     Notes
     -----
     Landmark by month since start or index. Percentile interval of 2 000 draws of closures and
     controls, by the study's seed.
     """
-    horizons = study.definitions.saving_months
-    first, reach = _paid(pd.concat([bases, controls]), payments, municipality)
-    closers, others = bases.loc[bases["base_sek"].notna()], controls
+    paid = _paid(pd.concat([bases, controls]), payments, municipality)
+    closers = bases.loc[bases["base_sek"].notna()]
     rng = np.random.default_rng(study.definitions.seed)
-    table = [
-        _expected_row(closers, others, first, reach, months, study, rng)
-        | {"level": str(months), "n_at_risk": len(bases)}
-        for months in horizons
-    ]
-    constants = {"metric": "saving_gross", "variant": "expected", "unit": "sek"}
-    constants |= {"group": "participant", "dimension": "months", "method": "landmark_bootstrap"}
-    return build_results(pd.DataFrame(table), **constants)
+    table = []
+    for months in study.definitions.saving_months:
+        told, known = _expected_row(closers, controls, paid, months, study, rng)
+        kept = {"level": str(months), "n_at_risk": len(bases)}
+        same = _sum_row(closers.loc[known], months) | kept
+        table += [told | kept, same | {"variant": "same_closures", "method": "closures_times_base"}]
+    texts = {"variant": "expected", "method": "landmark_bootstrap"}
+    constants = {"metric": "saving_gross", "unit": "sek", "group": "participant"}
+    return build_results(pd.DataFrame(table).fillna(texts), dimension="months", **constants)
 
 
 def _paid(
     households: pd.DataFrame, payments: pd.DataFrame, municipality: Municipality
-) -> tuple[pd.DataFrame, int]:
+) -> pd.DataFrame:
     """Support by household and running month within the reach of the payments, zeros in."""
     ends = pd.to_datetime(pd.Series([municipality.payments_from, municipality.payments_to]))
     first, last = month_number(ends).astype("int64")
@@ -182,7 +181,7 @@ def _paid(
     wide = payments.assign(running=running).pivot_table(
         "amount_sek", "household_id", "running", aggfunc="sum"
     )
-    return wide.reindex(index=ids, columns=range(first, last + 1)).fillna(0.0), int(last)
+    return wide.reindex(index=ids, columns=range(first, last + 1)).fillna(0.0)
 
 
 def _window(paid: pd.DataFrame, ids: pd.Series, start: np.ndarray, months: int) -> np.ndarray:
@@ -201,11 +200,11 @@ def _expected_row(
     closers: pd.DataFrame,
     controls: pd.DataFrame,
     paid: pd.DataFrame,
-    last: int,
     months: int,
     study: Study,
     rng: np.random.Generator,
-) -> dict[str, object]:
+) -> tuple[dict[str, object], np.ndarray]:
+    """The row, and which of the closers it counts."""
     before = study.definitions.baseline_months
     at = month_number(closers["closed_on"]).to_numpy("int64")
     since = closers["month_closed"].to_numpy("int64")
@@ -223,7 +222,7 @@ def _expected_row(
     base = np.nan_to_num(base)
     known = ~np.isnan(own) & enough[since] if len(since) else np.zeros(0, dtype=bool)
     if known.sum() < 2:
-        return {"n": int(known.sum()), "status": "too_few"}
+        return {"n": int(known.sum()), "status": "too_few"}, known
     b, paid_after, k = closers["base_sek"].to_numpy()[known], own[known], since[known]
 
     def saved(weights: np.ndarray, of_controls: np.ndarray) -> np.ndarray:
@@ -238,7 +237,7 @@ def _expected_row(
     )
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     size = np.sort(np.abs(b))[::-1] * months
-    return {
+    row = {
         "estimate": saved(np.ones((1, n)), np.ones((1, m)))[0],
         "ci_low": low,
         "ci_high": high,
@@ -249,6 +248,7 @@ def _expected_row(
         "sum_absolute": size.sum(),
         "status": "ok",
     }
+    return row, known
 
 
 def break_even(gross: pd.DataFrame, cost: float, cost_months: int) -> Results:
@@ -338,10 +338,10 @@ def saving_by_effect(effects: pd.DataFrame, costs: pd.DataFrame, study: Study) -
     -------
     ``saving_per_household`` (−months × effect), ``net_per_household`` (that less cost a
     household), ``break_even_effect`` (SEK per household and month by which support must be lower)
-    and ``break_even_months`` variant ``effect``: the first month by which lower support has
-    covered the cost, by fade a year after month 24 (dimension ``fade``) and discount a year
-    (``cause`` of the row is empty; period is empty; the variant is ``effect`` or
-    ``effect_discounted``). Null with the method ``not_within_10_years`` where it does not.
+    and ``break_even_months``: the first month by which lower support has covered the cost, by
+    fade a year after month 24 (dimension ``fade``) and discount a year (variant
+    ``effect_discount_3.5``: percent). Null with the method ``not_within_10_years`` where it has
+    not by then.
 
     Notes
     -----
@@ -371,7 +371,7 @@ def saving_by_effect(effects: pd.DataFrame, costs: pd.DataFrame, study: Study) -
     names = [
         ("saving_per_household", saved, "sek", "effect_times_months"),
         ("net_per_household", net_ends, "sek", "mover"),
-        ("break_even_effect", -cost[[0, 2, 1]] / months, "sek_per_month", "cost_by_months"),
+        ("break_even_effect", cost / months, "sek_per_month", "cost_by_months"),
     ]
     table = [
         {"metric": metric, "unit": unit, "method": method, "month": months, **_ends(figures)}
@@ -393,7 +393,9 @@ def saving_by_effect(effects: pd.DataFrame, costs: pd.DataFrame, study: Study) -
                 }
             )
     kept = {name: row[name] for name in ("n", "n_events", "key_n", "key_events", "df", "status")}
-    return build_results(pd.DataFrame(table).assign(**kept), group="difference")
+    rows = pd.DataFrame(table).assign(**kept)
+    texts = {"variant": "default", "dimension": "", "level": ""}
+    return build_results(rows.fillna(texts), group="difference")
 
 
 def _price(costs: pd.DataFrame) -> pd.Series | None:
@@ -468,8 +470,8 @@ def national_saving(net: pd.DataFrame, study: Study, years: float) -> Results:
 
     Returns
     -------
-    For each row and share: net / share (variant of the row), and that by year (variant with
-    ``_a_year``). A single municipality says nothing of how others differ.
+    For each row and share: net / share (variant share_row), and that by year (``_a_year`` after
+    it). A single municipality says nothing of how others differ.
     """
     own = net.loc[net["metric"].eq("saving_net")]
     ends, parts = ["estimate", "ci_low", "ci_high"], []
@@ -477,8 +479,9 @@ def national_saving(net: pd.DataFrame, study: Study, years: float) -> Results:
         if not 0 < share <= 1:
             raise MetricInputError(f"national_shares.{name}: write a share above 0, at most 1.")
         for suffix, by in (("", share), ("_a_year", share * years)):
-            scaled = own.assign(**{end: own[end] / by for end in ends}, cause=name)
-            parts.append(scaled.assign(variant=own["variant"] + suffix, metric="national_saving"))
+            scaled = own.assign(**{end: own[end] / by for end in ends})
+            variant = name + "_" + own["variant"] + suffix
+            parts.append(scaled.assign(variant=variant, metric="national_saving"))
     if not parts:
         empty = pd.DataFrame({"status": ["not_applicable"]})
         return build_results(empty, metric="national_saving", unit="sek")

@@ -11,7 +11,7 @@ from hfclaims.counterparts import SOURCES
 from hfcore import metrics, store
 from hfcore.cohort import build_cohort, support_panel
 from hfcore.errors import TableAbsentError
-from hfcore.metrics import planning, resources, support
+from hfcore.metrics import planning, staff, support
 from hfcore.results import build_results, join_results
 from hfcore.store import Tables
 
@@ -69,4 +69,4 @@ def _figures(data: Tables) -> Iterator[pd.DataFrame]:
     if data.has("plans"):
         yield planning.plan_changed(data.plans, data.persons, cohort, study)
     if data.has("worktime"):
-        yield resources.worktime_share(data.worktime)
+        yield staff.worktime_share(data.worktime)
