@@ -75,7 +75,7 @@ def closures_per_post(caseload: pd.DataFrame, cohort: pd.DataFrame, study: Study
     -------
     ``closures_per_post``: closures / (mean posts × months from the first count to the cut-off),
     n_events closures; variant ``without_first_month`` leaves out closures in the first calendar
-    month, of which no case could be followed, and that month. ``inflow``: cases started after the
+    month, whose cases the team could hardly have worked with. ``inflow``: cases started after the
     first count. ``stock_duration``: mean open cases / closures a month (variant ``default``) or
     / new cases a month (variant ``inflow``), Little's law: time in the team. Nothing of the
     comparison team, whose closures nobody recorded.
@@ -101,11 +101,8 @@ def closures_per_post(caseload: pd.DataFrame, cohort: pd.DataFrame, study: Study
     later = closed.loc[closed["closed_on"].ge(first + pd.offsets.MonthBegin(1))]
     begun = households.loc[households["started_on"].between(first, last, inclusive="right")]
     table = []
-    for variant, events, length in (
-        ("default", closed, months),
-        ("without_first_month", later, months - 1),
-    ):
-        exposure = posts * length
+    exposure = posts * months
+    for variant, events in (("default", closed), ("without_first_month", later)):
         low, high = poisson_ends(len(events))
         rate = (len(events), low, high) if exposure > 0 else (np.nan,) * 3
         figures = [each / exposure if exposure > 0 else np.nan for each in rate]

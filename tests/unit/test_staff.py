@@ -156,7 +156,7 @@ def test_closures_per_post_by_hand_and_by_another_exact_range():
     ends = [stats.gamma.ppf(0.025, 2) / exposure, stats.gamma.ppf(0.975, 3) / exposure]
     assert row[["estimate", "ci_low", "ci_high"]].tolist() == pytest.approx([2 / exposure, *ends])
     assert rows.loc[("closures_per_post", "without_first_month"), "estimate"] == pytest.approx(
-        1 / 4.5
+        1 / exposure
     )
     assert rows.loc[("inflow", "default"), "estimate"] == 2
     assert rows.loc[("stock_duration", "default"), "estimate"] == 90 / (2 / 2)
