@@ -68,5 +68,10 @@ def _figures(data: Tables) -> Iterator[pd.DataFrame]:
         yield support.support_difference_naive(panel, study)
     if data.has("plans"):
         yield planning.plan_changed(data.plans, data.persons, cohort, study)
+    if data.has("budget"):
+        yield metrics.cost(data.budget, study)
+    if data.has("budget") and data.has("payments"):
+        bases = metrics.closure_bases(cohort, data.payments, data.municipality, study)
+        yield metrics.saving_gross(bases, study)
     if data.has("worktime"):
         yield staff.worktime_share(data.worktime)

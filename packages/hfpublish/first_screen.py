@@ -11,6 +11,7 @@ from hfcore.i18n.formats import day, number
 from hfcore.results import is_shown, one_row
 from hfcore.study import Study
 from hfpublish import html_pages
+from hfpublish.cost_sentences import cost_sentence
 from hfpublish.evidence import FIRST_WINDOW, households, verb_level
 from hfpublish.report_sentences import (
     certainty_sentence,
@@ -21,6 +22,7 @@ from hfpublish.report_sentences import (
 from hfpublish.sentences import sentence
 
 SUPPORT, TRAJECTORIES = "30_support_costs", "10_trajectories"
+RESOURCES = "50_resources"
 KINDS = ("seen", "unseen", "failed", "awaited")
 # The scale ends at a whole thousand beyond the range.
 _STEP, _ROOM = 1000, 1.1
@@ -79,6 +81,8 @@ def answer(
         facts = _facts(protected, study, language)
     if TRAJECTORIES not in missing:
         found.append(trajectory_sentence(protected, study, municipality, language))
+    if RESOURCES not in missing and is_shown(one_row(protected, "cost_per_household")):
+        found.append(cost_sentence(protected, language))
     return Answer(kind, verdict, tuple(filter(None, found)), bar, facts)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from hfcore.results import check_results
 from hfcore.study import Publication, Study
-from hfpublish.disclosure import breakdowns, curve_steps, publication_rules, text_rules
+from hfpublish.disclosure import breakdowns, cost_rows, curve_steps, publication_rules, text_rules
 from hfpublish.disclosure.protection import KIND_OF, close_rows, open_rows, withhold
 
 Rule = Callable[[pd.DataFrame, Publication], pd.DataFrame]
@@ -30,7 +30,7 @@ RULES: tuple[tuple[int, Rule], ...] = (
     (10, publication_rules.series_points),
     (7, publication_rules.medians),
     (6, publication_rules.rounded_means),
-    (9, publication_rules.model_results),
+    (9, cost_rows.models_and_ratios),
     (12, publication_rules.team_figures),
     (14, text_rules.escaped_texts),
 )
