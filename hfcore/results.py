@@ -96,7 +96,6 @@ METRICS = (
     "break_even_effect",
     "break_even_chance",
     "national_saving",
-    "child_months",
     "caseload",
     "inflow",
     "closures_per_post",

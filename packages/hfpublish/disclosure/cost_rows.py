@@ -22,8 +22,6 @@ BY_POSTS = ("closures_per_post",)
 OF_COST = ("break_even_effect", "net_per_household")
 OF_TEAMS = ("worktime_difference",)
 CHANCE_STEP = 0.05
-# Below so many households kronor are told in steps of 500, as other means are.
-SMALL = 20
 DIGITS = {"national_saving": 2, "cost_per_extra_exit": 2, "closures_per_post": 2}
 
 
@@ -46,7 +44,7 @@ def ratios_of_counts(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     of_teams = rows["metric"].isin(OF_TEAMS) | rows["variant"].eq("per_worker")
     few = ~(rows["n"] >= publication.min_workers).fillna(False).astype(bool)
     rows = withhold(rows, of_teams & few)
-    return _coarse(rows)
+    return _coarse(rows, publication)
 
 
 def _from_shown(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
@@ -144,7 +142,7 @@ def _nested_sums(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     return withhold(rows, hidden)
 
 
-def _coarse(rows: pd.DataFrame) -> pd.DataFrame:
+def _coarse(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     """Few digits where more would say more than is known."""
     chance = rows["metric"].eq("break_even_chance")
     for column in ESTIMATE:
@@ -153,7 +151,7 @@ def _coarse(rows: pd.DataFrame) -> pd.DataFrame:
         for metric, digits in DIGITS.items():
             values = values.mask(rows["metric"].eq(metric), _significant(values, digits))
         is_large = rows["metric"].isin([*BY_HOUSEHOLDS, *BY_CLOSURES, *OF_COST])
-        small = rows["metric"].isin(BY_HOUSEHOLDS) & ~at_least(rows, SMALL)
+        small = rows["metric"].isin(BY_HOUSEHOLDS) & ~at_least(rows, publication.fine_mean_n)
         step = np.where(values.abs() >= 100_000, 1_000.0, np.where(small, 500.0, 100.0))
         step = np.where(rows["unit"].eq("months"), 0.5, step)
         rows = rows.assign(**{column: values.mask(is_large, (values / step).round() * step)})

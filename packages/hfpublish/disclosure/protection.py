@@ -26,7 +26,7 @@ KINDS = {
     ),
     "mean": (
         "support_duration_at_start queue_wait participation_mean closure_time_naive support_mean "
-        "cost_per_month child_months"
+        "cost_per_month"
     ),
     "sum": "cost cost_difference saving_gross saving_net",
     "model": (
