@@ -142,13 +142,20 @@ TABLES: dict[str, Table] = {
             "on": Column("date"),
             "staff_fte": Column("float", minimum=0),
             "open_cases": Column("int", minimum=0),
+            "workers": Column("int", nullable=True, minimum=0),
         },
         key=("team", "on"),
     ),
     "budget": Table(
         {
+            "version": Column("code", nullable=True),
             "party": Column("text"),
             "item": Column("text"),
+            "funder": Column(
+                "code",
+                nullable=True,
+                codes=("finsam", "municipality", "region", "state", "other"),
+            ),
             "from_month": Column("month"),
             "to_month": Column("month"),
             "monthly_salary_sek": Column("float", nullable=True, minimum=0),
@@ -156,7 +163,7 @@ TABLES: dict[str, Table] = {
             "fte": Column("float", nullable=True, minimum=0),
             "amount_sek": Column("float", nullable=True),
         },
-        key=("party", "item", "from_month"),
+        key=("version", "party", "item", "from_month"),
     ),
     "survey": Table(
         {

@@ -81,6 +81,10 @@ class Definitions:
     children_bands: tuple[int, ...] = (1, 3)
     split_month: str = "2020-03"
     fee_factor: float = 1.4
+    fades: tuple[float, ...] = (0.0, 0.5, 1.0)
+    discounts: tuple[float, ...] = (0.0, 0.035)
+    saving_months: tuple[int, ...] = (6, 12)
+    national_shares: Mapping[str, float] = field(default_factory=dict)
     covariates: tuple[str, ...] = (
         "months_on_support",
         "adults",

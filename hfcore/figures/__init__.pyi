@@ -1,3 +1,4 @@
+from .cost_plots import plot_costs, plot_payback, plot_worktime
 from .flow_plots import plot_plan_transitions
 from .forest_plots import plot_forest
 from .incidence_plots import plot_cumulative_incidence, plot_still_in
@@ -19,9 +20,11 @@ __all__ = [
     "plot_balance",
     "plot_closure_reasons",
     "plot_closures_per_quarter",
+    "plot_costs",
     "plot_cumulative_incidence",
     "plot_forest",
     "plot_naive_beside",
+    "plot_payback",
     "plot_plan_changed",
     "plot_plan_transitions",
     "plot_shares",
@@ -29,5 +32,6 @@ __all__ = [
     "plot_still_in",
     "plot_support_effect",
     "plot_support_mean",
+    "plot_worktime",
     "show_transitions",
 ]

@@ -9,6 +9,14 @@ from .closures import (
     support_time_at_closure,
 )
 from .comparison_group import balance, build_comparison, comparison_flow, effect_sample
+from .costs import (
+    all_costs,
+    cost,
+    cost_difference,
+    cost_per_exit,
+    cost_per_extra_exit,
+    cost_per_household,
+)
 from .data_quality import missing_values, payment_months, rows_by_table, rows_read, rules_met
 from .group_tests import gray_tests, group_differences, hazard_ratios
 from .maryland_scale import design_grade, design_rules
@@ -25,8 +33,24 @@ from .pooled_curves import pooled_incidence, steadied_shares
 from .pooled_support import pooled_support_effect
 from .price_index import known_in_fixed_prices
 from .queue import queue_incidence, queue_wait
-from .resources import caseload, worktime_share
 from .risk_sets import assign_index_months, risk_sets
+from .savings import (
+    break_even,
+    break_even_chance,
+    closure_bases,
+    expected_saving,
+    national_saving,
+    saving_by_effect,
+    saving_gross,
+)
+from .staff import (
+    caseload,
+    client_hours_per_case,
+    closures_per_post,
+    worktime_difference,
+    worktime_permutation,
+    worktime_share,
+)
 from .subgroups import detectable_shares, incidence_by_group
 from .support import (
     detectable_difference,
@@ -46,17 +70,28 @@ from .time_to_closure import (
 )
 
 __all__ = [
+    "all_costs",
     "assign_index_months",
     "balance",
+    "break_even",
+    "break_even_chance",
     "build_comparison",
     "caseload",
+    "client_hours_per_case",
+    "closure_bases",
     "closure_reason",
     "closure_share_entered",
     "closure_share_naive",
     "closure_time_naive",
     "closures_against_payments",
+    "closures_per_post",
     "closures_per_quarter",
     "comparison_flow",
+    "cost",
+    "cost_difference",
+    "cost_per_exit",
+    "cost_per_extra_exit",
+    "cost_per_household",
     "cumulative_incidence",
     "definition_variants",
     "design_grade",
@@ -67,6 +102,7 @@ __all__ = [
     "effect_sample",
     "exit_difference",
     "exit_from_support",
+    "expected_saving",
     "fair_exit_difference",
     "flow",
     "gap_headlines",
@@ -78,6 +114,7 @@ __all__ = [
     "incidence_difference",
     "known_in_fixed_prices",
     "missing_values",
+    "national_saving",
     "participation_mean",
     "payment_months",
     "plan_changed",
@@ -96,6 +133,8 @@ __all__ = [
     "rows_by_table",
     "rows_read",
     "rules_met",
+    "saving_by_effect",
+    "saving_gross",
     "steadied_shares",
     "support_difference_naive",
     "support_drift_bound",
@@ -104,5 +143,7 @@ __all__ = [
     "support_mean",
     "support_time_at_closure",
     "support_total",
+    "worktime_difference",
+    "worktime_permutation",
     "worktime_share",
 ]

@@ -159,17 +159,24 @@ def support_time_at_closure(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns
     -------
-    One row a band (``support_duration_band``, variant ``at_closure``); n counts closed
-    participants whose first month on support is known.
+    One row a band (``support_duration_band``, variant ``at_closure``), of all closures and by
+    year of closure (``period``); n counts closed participants whose first month on support is
+    known.
     """
-    require_columns(cohort, (*_NEEDED, "months_on_support", "month_closed"), "cohort")
+    needed = (*_NEEDED, "months_on_support", "month_closed", "closed_on")
+    require_columns(cohort, needed, "cohort")
     closed = entered(cohort).loc[lambda frame: frame["is_closed"]]
     months = closed["months_on_support"] + closed["month_closed"]
     known = closed.loc[months.notna()]
     bounds = study.definitions.duration_bands_months
+    told = known.assign(
+        level=banded(months.loc[known.index], bounds),
+        period=known["closed_on"].dt.year.astype("str"),
+    )
+    years = ["", *sorted(set(told["period"]))]
     rows = distribution_rows(
-        known.assign(level=banded(months.loc[known.index], bounds)),
-        {"group": ["participant"]},
+        pd.concat([told.assign(period=""), told]),
+        {"group": ["participant"], "period": years},
         {"level": band_labels(bounds)},
     )
     constants = {"dimension": "months_on_support", "unit": "share", "variant": "at_closure"}

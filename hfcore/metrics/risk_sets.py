@@ -162,7 +162,7 @@ def assign_index_months(
 
     Parameters
     ----------
-    cohort, payments, municipality : as for ``candidate_months``.
+    cohort, payments, municipality : as for ``risk_sets``.
     study : its seed makes the draw; the cut-off ends the follow-up.
 
     Returns

@@ -37,7 +37,7 @@ GROUPS = {
 }
 # Which reports are about which study; another study has no published figures.
 SOURCES = {
-    "hela-familjen": ("000_5d8e103a0cce568f", "002_f2fc88c570d90de7"),
+    "hela-familjen": ("000_5d8e103a0cce568f", "002_f2fc88c570d90de7", "003_ab472124782870e1"),
     "hasky": ("004_c8c0557bd9add37f",),
 }
 
@@ -46,7 +46,8 @@ SOURCES = {
 class Counterpart:
     """The result that recomputes a published figure; ``factor`` turns its unit into the claim's.
 
-    ``{at}`` in the period stands for the claim's time.
+    ``{at}`` in the period stands for the claim's time, ``{part}`` and ``{version}`` for whose cost
+    of which budget it is.
     """
 
     metric: str
@@ -97,7 +98,15 @@ COUNTERPARTS = {
     "share_general_collaboration_time": Counterpart(
         "worktime_share", dimension="category", level="collaboration", factor=_SHARE
     ),
+    "budget": Counterpart("cost", "{version}", "", "{part}", "{level}", "{at}"),
+    "budget_total": Counterpart("cost", "{version}", "", "{part}", "{level}"),
+    "total_budget": Counterpart("cost", "outcome"),
+    "gross_saving": Counterpart("saving_gross", "all_closures", "", "months", "{months}"),
 }
+# Which versions of a budget a report prints, by a word of the place, and what it calls the items.
+_VERSIONS = {"original": "original", "expansion": "expansion"}
+_ITEMS = {"Workshops + kompetensutveckling": "workshops", "Utvärdering": "utvärdering"}
+_SUMMED = ("cost",)
 _MONTH = re.compile(r"(\d{1,3}) months?")
 
 
@@ -150,28 +159,45 @@ def _wanted(claim: Claim) -> tuple:
     match = COUNTERPARTS[_name(claim)]
     group = "participant" if claim.metric == "persons" else GROUPS.get(claim.group, claim.group)
     month = _MONTH.fullmatch(claim.at)
+    words = {"at": claim.at, "part": "", "level": "", "version": "", "months": ""}
+    if match.metric == "cost":
+        words |= _cost_words(claim)
+        group = ""
+    if "{months}" in match.level and month:
+        words["months"], month = month[1], None
     return (
         claim.claim_id,
         claim.source,
         claim.municipality,
         match.metric,
-        match.variant,
+        match.variant.format(**words),
         group,
-        match.dimension,
-        match.level,
+        match.dimension.format(**words),
+        match.level.format(**words),
         match.cause,
         int(month[1]) if month else NO_MONTH,
-        match.period.format(at=claim.at),
+        match.period.format(**words),
         match.factor,
         float(claim.value - claim.spread),
         float(claim.value + claim.spread),
     )
 
 
+def _cost_words(claim: Claim) -> dict[str, str]:
+    """Whose cost of which budget a claim is about; of all parties where it is a total."""
+    version = next((name for word, name in _VERSIONS.items() if word in claim.place), "")
+    if claim.group in ("Totalt", ""):
+        return {"version": version}
+    item = _ITEMS.get(claim.group, "")
+    part = {"part": "item", "level": item} if item else {"part": "party", "level": claim.group}
+    return {"version": version} | part
+
+
 def _together(known: pd.DataFrame) -> pd.DataFrame:
     """Counts summed and means weighted over the municipalities that there are."""
     single = known[known["municipality"].ne(ALL)]
-    weight = single["n"].astype("float64").where(single["unit"].ne("count"), 1.0)
+    is_sum = single["unit"].eq("count") | single["metric"].isin(_SUMMED)
+    weight = single["n"].astype("float64").mask(is_sum, 1.0)
     sums = single.assign(_weighted=single["estimate"] * weight, _weight=weight)
     grouped = sums.groupby([*KEYS, "unit"], as_index=False, sort=False)
     # A municipality without the figure leaves the whole without it.
@@ -180,7 +206,7 @@ def _together(known: pd.DataFrame) -> pd.DataFrame:
         _weight=("_weight", "sum"),
         n=("n", "sum"),
     )
-    is_count = total["unit"].eq("count")
+    is_count = total["unit"].eq("count") | total["metric"].isin(_SUMMED)
     mean = total["_weighted"] / total["_weight"].replace(0, np.nan)
     return total.assign(
         municipality=ALL,

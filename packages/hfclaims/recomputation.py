@@ -11,7 +11,7 @@ from hfclaims.counterparts import SOURCES
 from hfcore import metrics, store
 from hfcore.cohort import build_cohort, support_panel
 from hfcore.errors import TableAbsentError
-from hfcore.metrics import planning, resources, support
+from hfcore.metrics import planning, staff, support
 from hfcore.results import build_results, join_results
 from hfcore.store import Tables
 
@@ -68,5 +68,10 @@ def _figures(data: Tables) -> Iterator[pd.DataFrame]:
         yield support.support_difference_naive(panel, study)
     if data.has("plans"):
         yield planning.plan_changed(data.plans, data.persons, cohort, study)
+    if data.has("budget"):
+        yield metrics.cost(data.budget, study)
+    if data.has("budget") and data.has("payments"):
+        bases = metrics.closure_bases(cohort, data.payments, data.municipality, study)
+        yield metrics.saving_gross(bases, study)
     if data.has("worktime"):
-        yield resources.worktime_share(data.worktime)
+        yield staff.worktime_share(data.worktime)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from hfcore.errors import UsageError
 from hfcore.study_file import NAME
+from hfdemo.budgets import place_budget
 from hfdemo.caseflow import build_caseload, build_worktime
 from hfdemo.designs import (
     BUNDLED,
@@ -41,6 +42,8 @@ from hfdemo.raw_exports import (
 from hfdemo.truth import place_truth
 
 TRUTH = "truth.json"
+# Of the country's population, as the report that scales up takes it.
+NATIONAL_SHARES = {"hasky": "national_shares = { population = 0.01 }\n"}
 REPEATED = 3
 SPLIT_SHARE = 0.02
 WORKTIME_WEEKS = ("2014-11-03", "2014-11-10")
@@ -90,9 +93,27 @@ def _write_study(folder: Path, design: Design, seed: int, clean: bool) -> None:
         rng = stream(seed, design.name, code, "mess")
         look = _look(place, position, clean)
         _write_place(folder / code, simulated, look, rng, design.has_staff)
+        if has_budget(design):
+            _write(folder / code, "budget", _budget_rows(code), look)
         truth[code] = place_truth(simulated)
     (folder / "study.toml").write_bytes(study_text(design, clean).encode("utf-8"))
     (folder / TRUTH).write_bytes(_truth_text(design, seed, truth).encode("utf-8"))
+
+
+def has_budget(design: Design) -> bool:
+    """Whether there is a budget of every municipality: of the bundled ones, as they are."""
+    codes = [place.municipality.code for place in design.places]
+    return design.name in BUNDLED and all(place_budget(code) is not None for code in codes)
+
+
+def _budget_rows(code: str) -> RawRows:
+    budget = place_budget(code)
+    numbers = ("monthly_salary_sek", "fee_factor", "fte", "amount_sek")
+    told = {
+        name: np.where(budget[name].notna(), swedish_number(budget[name].fillna(0.0)), "")
+        for name in numbers
+    }
+    return raw_rows("budget", budget.assign(**told))
 
 
 def _refuse_real(folder: Path) -> None:
@@ -117,7 +138,9 @@ def _truth_text(design: Design, seed: int, truth: dict) -> str:
 def study_text(design: Design, clean: bool) -> str:
     """The study.toml of a simulated study."""
     plans = ", ".join(f'"{plan}"' for plan in PLANS)
-    tables = tuple(t for t in LAYOUTS if design.has_staff or t not in ("worktime", "caseload"))
+    lacking = () if design.has_staff else ("worktime", "caseload")
+    lacking += () if has_budget(design) else ("budget",)
+    tables = tuple(table for table in LAYOUTS if table not in lacking)
     head = f"""# Simulated households: no row in this study is a real person.
 name = "{design.name}"
 title = {{ sv = "{design.title_sv}", en = "{design.title_en}" }}
@@ -132,7 +155,7 @@ has_earlier_reports = {str(bool(design.name in BUNDLED)).lower()}
 plans = [{plans}]
 # Distance to work, nearest first.
 plan_order = [{plans}]
-"""
+{NATIONAL_SHARES.get(design.name, "")}"""
     return "\n".join([head, places, definitions, source_sections(tables, clean)])
 
 

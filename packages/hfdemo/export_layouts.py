@@ -155,6 +155,30 @@ LAYOUTS: dict[str, Layout] = {
     ),
 }
 
+LAYOUTS["budget"] = Layout(
+    "budget.csv",
+    {
+        "version": Field(
+            "Version",
+            words={
+                "original": "Ursprunglig",
+                "expansion": "Utvidgning",
+                "plan": "Plan",
+                "outcome": "Utfall",
+            },
+        ),
+        "party": Field("Part"),
+        "item": Field("Post"),
+        "funder": Field("Finansiär", words={"finsam": "Finsam", "municipality": "Kommunen"}),
+        "from_month": Field("Från", MONTH),
+        "to_month": Field("Till", MONTH),
+        "monthly_salary_sek": Field("Månadslön"),
+        "fee_factor": Field("Påslag"),
+        "fte": Field("Årsarbetare"),
+        "amount_sek": Field("Belopp"),
+    },
+)
+
 
 def raw_rows(table: str, rows: pd.DataFrame, null: str = "") -> RawRows:
     """A table's rows under Swedish headers, with Swedish words: an array of cells by header.

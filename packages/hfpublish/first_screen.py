@@ -11,6 +11,7 @@ from hfcore.i18n.formats import day, number
 from hfcore.results import is_shown, one_row
 from hfcore.study import Study
 from hfpublish import html_pages
+from hfpublish.cost_sentences import cost_sentence
 from hfpublish.evidence import FIRST_WINDOW, households, verb_level
 from hfpublish.report_sentences import (
     certainty_sentence,
@@ -23,6 +24,7 @@ from hfpublish.sentences import sentence
 from hfpublish.support_sentences import verdict_and_answer
 
 SUPPORT, TRAJECTORIES = "30_support_costs", "10_trajectories"
+RESOURCES = "50_resources"
 KINDS = ("seen", "unseen", "failed", "awaited")
 # The scale ends at a whole thousand beyond the range.
 _STEP, _ROOM = 1000, 1.1
@@ -86,6 +88,8 @@ def answer(
     if TRAJECTORIES not in missing:
         told = trajectory_sentence(protected, study, municipality, language)
         sections.append(("families", told))
+    if RESOURCES not in missing and is_shown(one_row(protected, "cost_per_household")):
+        sections.append(("cost", cost_sentence(protected, language)))
     if SUPPORT not in missing and bar:
         sections.append(("conclude", conclude_sentence(study, language)))
         if kind == "unseen":

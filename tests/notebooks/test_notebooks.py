@@ -100,6 +100,8 @@ def test_all_questions_have_their_notebook():
         "30_support_costs",
         "40_planning",
         "45_all_municipalities",
+        "50_resources",
+        "55_staff",
         "85_published_claims",
         "90_report",
         "95_overview",

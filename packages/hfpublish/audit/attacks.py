@@ -185,7 +185,7 @@ def narrow_sums(rows: pd.DataFrame, publication: Publication) -> pd.Series:
     shown = _is_shown(rows, "sum")
     rest = rows["sum_absolute"] - rows["largest"] - rows["second_largest"].fillna(0)
     dominated = rest.lt(rows["largest"] * publication.dominance_percent / 100)
-    of_persons = rows["true_n"].notna() | rows["metric"].ne("cost")
+    of_persons = rows["true_n"].notna() | ~rows["metric"].isin(["cost", "cost_difference"])
     few = of_persons & _below(rows, publication.min_sum_n, publication.noise_max)
     return shown & (dominated | few | _off_grid(rows["estimate"], 1000))
 

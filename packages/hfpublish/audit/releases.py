@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 
 from hfcore import store
-from hfcore.results import OWNER_COLUMNS, RESULT_DTYPES
+from hfcore.results import INSIDE_DTYPES, OWNER_COLUMNS, RESULT_DTYPES
 from hfcore.study import Publication
 
 FOLDER = "releases"
@@ -68,7 +68,7 @@ def _read(folder: Path, tables: dict[str, str]) -> Release:
     codes = {code for code, mark in before.items() if tables.get(code) != mark}
     codes |= {store.ALL} if codes else set()
     exact, protected = (
-        with_parts(store.read_parquet(folder / name)) for name in (EXACT, PROTECTED)
+        _in_todays_columns(store.read_parquet(folder / name)) for name in (EXACT, PROTECTED)
     )
     return Release(
         exact.loc[exact["municipality"].isin(codes)],
@@ -77,6 +77,16 @@ def _read(folder: Path, tables: dict[str, str]) -> Release:
         folder.name,
         frozenset(codes),
     )
+
+
+def _in_todays_columns(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of an earlier release; what was not yet kept inside then is unknown."""
+    rows = with_parts(rows)
+    if "key_n" not in rows:
+        return rows
+    missing = {name: kind for name, kind in INSIDE_DTYPES.items() if name not in rows}
+    empty = {name: pd.Series(pd.NA, rows.index, "Float64").astype(k) for name, k in missing.items()}
+    return rows.assign(**empty)
 
 
 def with_parts(rows: pd.DataFrame) -> pd.DataFrame:

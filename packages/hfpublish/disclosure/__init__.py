@@ -14,7 +14,7 @@ from hfcore.results import check_results
 from hfcore.study import Publication, Study
 from hfpublish.disclosure import (
     breakdowns,
-    model_rows,
+    cost_rows,
     printed_shares,
     publication_rules,
     text_rules,
@@ -36,7 +36,7 @@ RULES: tuple[tuple[int, Rule], ...] = (
     (10, publication_rules.series_points),
     (7, publication_rules.medians),
     (6, publication_rules.rounded_means),
-    (9, model_rows.model_results),
+    (9, cost_rows.models_and_ratios),
     (12, publication_rules.team_figures),
     (14, text_rules.escaped_texts),
 )

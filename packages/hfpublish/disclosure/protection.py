@@ -19,7 +19,7 @@ from hfcore.study import Study
 KINDS = {
     "count": (
         "households women men children flow closure_reason closures_per_quarter eligible "
-        "queue_length"
+        "queue_length inflow"
     ),
     "share": (
         "support_duration_band closure_share_naive closure_share_entered plan_changed "
@@ -31,17 +31,22 @@ KINDS = {
     ),
     "mean": (
         "support_duration_at_start queue_wait participation_mean closure_time_naive support_mean "
-        "cost_per_household cost_per_exit"
+        "cost_per_month"
     ),
-    "sum": "cost saving_gross saving_net",
+    "sum": "cost cost_difference saving_gross saving_net",
     "model": (
         "months_lost restricted_mean incidence_difference support_difference_naive support_effect "
         "support_effect_pooled support_drift_bound support_total "
         "support_effect_sensitivity balance variance_ratio effective_sample_size pretrend "
         "detectable_difference plan_changed_difference plan_changed_over_time "
-        "plan_closer_over_time queue_restricted_mean break_even_share break_even_months"
+        "plan_closer_over_time queue_restricted_mean break_even_share break_even_months "
+        "saving_per_household net_per_household break_even_effect break_even_chance "
+        "national_saving"
     ),
-    "staff": "caseload worktime_share",
+    "per_count": (
+        "cost_per_household cost_per_exit cost_per_extra_exit closures_per_post stock_duration"
+    ),
+    "staff": "caseload worktime_share worktime_difference client_hours_per_case",
     "plain": "claim_check design_grade fidelity_rating",
 }
 KIND_OF = {metric: kind for kind, metrics in KINDS.items() for metric in metrics.split()}

@@ -97,7 +97,7 @@ def rounded_sums(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     if not is_kind(rows, "sum").any():
         return rows
     sums = is_kind(rows, "sum")
-    of_persons = rows["metric"].ne("cost") | rows["n"].notna()
+    of_persons = ~rows["metric"].isin(["cost", "cost_difference"]) | rows["n"].notna()
     rest = rows["sum_absolute"] - rows["largest"] - rows["second_largest"].fillna(0)
     is_spread = rest.ge(rows["largest"] * publication.dominance_percent / 100)
     safe = at_least(rows, publication.min_sum_n) & is_spread
