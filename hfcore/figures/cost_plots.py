@@ -44,17 +44,17 @@ def plot_costs(
     ax, places, below = new_axes(ax), np.arange(len(years)), np.zeros(len(years))
     for place, party in enumerate(dict.fromkeys(own["level"])):
         part = own.loc[own["level"].eq(party)].set_index("period")["estimate"]
-        heights = part.reindex(years).fillna(0.0).to_numpy("float64") / 1e6
+        heights = part.reindex(years).fillna(0.0).to_numpy("float64") / 1e3
         colour = PALETTE[place % len(PALETTE)]
         ax.bar(places, heights, 0.6, bottom=below, color=colour, label=party)
         below = below + heights
     if len(plan):
-        heights = plan.reindex(years).to_numpy("float64") / 1e6
+        heights = plan.reindex(years).to_numpy("float64") / 1e3
         word = text("axes", "planned_cost", language)
         ax.bar(places, heights, 0.74, fill=False, edgecolor=INK, linestyle=":", label=word)
     ax.set_xticks(places, years)
     number_axis(ax.yaxis, language)
-    ax.set_ylabel(text("axes", "millions", language))
+    ax.set_ylabel(text("axes", "thousand_kronor", language))
     ax.grid(False, axis="x")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False, fontsize=9)
     return title(ax, label("metrics", "cost", language))
