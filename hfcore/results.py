@@ -98,6 +98,9 @@ METRICS = (
     "coordinated_plan",
     "survey_response",
     "survey_answer",
+    "response_difference",
+    "fade",
+    "fade_difference",
     "fidelity_rating",
     "claim_check",
 )

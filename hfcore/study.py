@@ -86,6 +86,8 @@ class Definitions:
     )
     plans: tuple[str, ...] = ()
     plan_order: tuple[str, ...] = ()
+    survey_answers: tuple[str, ...] = ("yes", "partly", "no")
+    favourable_answers: tuple[str, ...] = ("yes", "partly")
     min_households_arm: int = 30
     min_households_interval: int = 10
     min_households_group: int = 20
@@ -157,6 +159,16 @@ class Source:
         return bool(self.municipality.header)
 
 
+@dataclass(frozen=True)
+class Wave:
+    """One wave of a survey: its days, both included, and whom it asks (``closed``, ``ongoing``)."""
+
+    code: str
+    first_day: date
+    last_day: date
+    frame: str
+
+
 @dataclass(frozen=True, repr=False)
 class Study:
     """A checked study definition.
@@ -174,6 +186,7 @@ class Study:
     definitions: Definitions = field(default_factory=Definitions)
     publication: Publication = field(default_factory=Publication)
     sources: tuple[Source, ...] = ()
+    waves: tuple[Wave, ...] = ()
 
     @property
     def causes(self) -> tuple[str, ...]:

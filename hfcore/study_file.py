@@ -12,10 +12,11 @@ from typing import Any
 
 from hfcore.errors import StudyError, as_list
 from hfcore.schema import CLOSURE_REASONS, TABLES, TECHNICAL_TABLES
-from hfcore.study import ColumnSource, Definitions, Municipality, Publication, Source, Study
+from hfcore.study import ColumnSource, Definitions, Municipality, Publication, Source, Study, Wave
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 CODE = re.compile(r"[0-9]{4}")
+WAVE = re.compile(r"[a-z0-9_]{1,40}")
 _STUDY_KEYS = {
     "name",
     "title",
@@ -26,6 +27,7 @@ _STUDY_KEYS = {
     "definitions",
     "publication",
     "sources",
+    "waves",
 }
 _SOURCE_KEYS = {each.name for each in fields(Source)}
 _COLUMN_KEYS = {each.name for each in fields(ColumnSource)}
@@ -68,6 +70,10 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         _build_source(each, place, mistakes)
         for place, each in enumerate(_rows(raw, "sources", mistakes, needed=False), start=1)
     )
+    waves = tuple(
+        _build_wave(each, place, mistakes)
+        for place, each in enumerate(_rows(raw, "waves", mistakes, needed=False), start=1)
+    )
     if mistakes:
         raise StudyError(f"study.toml has {len(mistakes)} mistakes:\n{as_list(mistakes)}")
     return Study(
@@ -80,6 +86,7 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         definitions=definitions,
         publication=publication,
         sources=sources,
+        waves=waves,
     )
 
 
@@ -141,6 +148,21 @@ def _build_municipality(raw: Mapping, place: int, mistakes: list[str]) -> Munici
     if raw["first_day"] > raw["last_day"] or months["payments_from"] > months["payments_to"]:
         mistakes.append(f"{here}: a period ends before it begins.")
     return Municipality(code, name, raw["first_day"], raw["last_day"], **months)
+
+
+def _build_wave(raw: Mapping, place: int, mistakes: list[str]) -> Wave | None:
+    here, before = f"waves, number {place}", len(mistakes)
+    _check_keys(raw, {"code", "from", "to", "frame"}, here, mistakes)
+    code, days = raw.get("code"), (raw.get("from"), raw.get("to"))
+    if not isinstance(code, str) or not WAVE.fullmatch(code):
+        mistakes.append(
+            f'{here}: code is lower-case letters, digits and _ in quotes, such as "2020h2".'
+        )
+    if not all(map(_is_date, days)) or days[0] > days[1]:
+        mistakes.append(f"{here}: from and to are dates such as 2020-09-01, in their order.")
+    if raw.get("frame") not in ("closed", "ongoing"):
+        mistakes.append(f'{here}: frame is "closed" or "ongoing".')
+    return None if len(mistakes) > before else Wave(code, *days, raw["frame"])
 
 
 def _month(value: object) -> date | None:
@@ -208,6 +230,8 @@ def _check_definitions(definitions: Definitions, mistakes: list[str]) -> None:
         mistakes.append("definitions.duration_bands_months: write rising numbers of months.")
     if _month(definitions.split_month) is None:
         mistakes.append('definitions.split_month: write a month in quotes, such as "2020-03".')
+    if set(definitions.favourable_answers) - set(definitions.survey_answers):
+        mistakes.append("definitions.favourable_answers: it may hold only codes of survey_answers.")
     if set(definitions.plan_order) - set(definitions.plans):
         mistakes.append("definitions.plan_order: it may hold only codes that plans declares.")
 

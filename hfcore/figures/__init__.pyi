@@ -1,3 +1,4 @@
+from .answer_plots import plot_answers
 from .flow_plots import plot_plan_transitions
 from .forest_plots import plot_forest
 from .incidence_plots import plot_cumulative_incidence, plot_still_in
@@ -16,6 +17,7 @@ from .transition_table import show_transitions
 
 __all__ = [
     "figure_png",
+    "plot_answers",
     "plot_balance",
     "plot_closure_reasons",
     "plot_closures_per_quarter",

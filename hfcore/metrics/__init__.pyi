@@ -36,6 +36,7 @@ from .support import (
     support_mean,
 )
 from .support_spells import exit_difference, exit_from_support, gap_headlines, reactivation
+from .survey import fade, response_difference, survey_answer, survey_response, survey_results
 from .time_to_closure import (
     cumulative_incidence,
     definition_variants,
@@ -64,6 +65,7 @@ __all__ = [
     "detectable_shares",
     "exit_difference",
     "exit_from_support",
+    "fade",
     "fair_exit_difference",
     "flow",
     "gap_headlines",
@@ -88,6 +90,7 @@ __all__ = [
     "queue_incidence",
     "queue_wait",
     "reactivation",
+    "response_difference",
     "restricted_time",
     "rows_by_table",
     "rows_read",
@@ -98,5 +101,8 @@ __all__ = [
     "support_effect",
     "support_mean",
     "support_time_at_closure",
+    "survey_answer",
+    "survey_response",
+    "survey_results",
     "worktime_share",
 ]

@@ -19,6 +19,7 @@ from hfcore.study_file import NAME
 from hfdemo.caseflow import build_caseload, build_worktime
 from hfdemo.designs import STAFF_FTE, WORKERS, WORKTIME_SHARES, Design, Place, choose_design
 from hfdemo.export_layouts import LAYOUTS, raw_rows, source_sections
+from hfdemo.family_survey import Survey, build_survey
 from hfdemo.household_process import stream
 from hfdemo.municipality_process import Simulated, simulate_place
 from hfdemo.people import PLANS
@@ -82,6 +83,10 @@ def _write_study(folder: Path, design: Design, seed: int, clean: bool) -> None:
         rng = stream(seed, design.name, code, "mess")
         look = _look(place, position, clean)
         _write_place(folder / code, simulated, look, rng, design.has_staff)
+        if place.survey:
+            own = stream(seed, design.name, code, "survey")
+            rows = build_survey(own, simulated.households, place.survey)
+            _write(folder / code, "survey", raw_rows("survey", rows), look)
         truth[code] = place_truth(simulated)
     (folder / "study.toml").write_bytes(study_text(design, clean).encode("utf-8"))
     (folder / TRUTH).write_bytes(_truth_text(design, seed, truth).encode("utf-8"))
@@ -109,7 +114,10 @@ def _truth_text(design: Design, seed: int, truth: dict) -> str:
 def study_text(design: Design, clean: bool) -> str:
     """The study.toml of a simulated study."""
     plans = ", ".join(f'"{plan}"' for plan in PLANS)
-    tables = tuple(t for t in LAYOUTS if design.has_staff or t not in ("worktime", "caseload"))
+    surveys = [place.survey for place in design.places if place.survey]
+    lacking = () if design.has_staff else ("worktime", "caseload")
+    lacking += () if surveys else ("survey",)
+    tables = tuple(table for table in LAYOUTS if table not in lacking)
     head = f"""# Simulated households: no row in this study is a real person.
 name = "{design.name}"
 title = {{ sv = "{design.title_sv}", en = "{design.title_en}" }}
@@ -118,12 +126,24 @@ cutoff = {design.cutoff}
 price_year = {design.cutoff.year}
 """
     places = "\n".join(_municipality_text(place) for place in design.places)
+    waves = "".join(_wave_text(survey) for survey in surveys)
     definitions = f"""[definitions]
 plans = [{plans}]
 # Distance to work, nearest first.
 plan_order = [{plans}]
 """
-    return "\n".join([head, places, definitions, source_sections(tables, clean)])
+    return "\n".join(
+        [head, places, definitions, *filter(None, [waves]), source_sections(tables, clean)]
+    )
+
+
+def _wave_text(survey: Survey) -> str:
+    return f"""[[waves]]
+code = "{survey.wave}"
+from = {survey.first_day}
+to = {survey.last_day}
+frame = "closed"
+"""
 
 
 def _municipality_text(place: Place) -> str:

@@ -77,6 +77,7 @@ _CATEGORIES = {
     "administration": "Administration",
     "other": "Övrig tidsåtgång",
 }
+_QUESTIONS = {"helped": "Har insatsen hjälpt er", "changed_view": "Har er syn ändrats"}
 
 LAYOUTS: dict[str, Layout] = {
     "households": Layout(
@@ -152,6 +153,23 @@ LAYOUTS: dict[str, Layout] = {
         },
         sheet="Ärendemängd",
         titles=("Aktuella ärenden och årsarbetare", "Simulerade uppgifter"),
+    ),
+    "survey": Layout(
+        "enkat.csv",
+        {
+            "wave": Field("Omgång", words={"2020h2": "Hösten 2020"}),
+            "household_id": Field("Ärendenummer"),
+            "status": Field(
+                "Kontakt",
+                words={
+                    "not_contacted": "Ej kontaktad",
+                    "no_answer": "Ej svar",
+                    "answered": "Svarat",
+                },
+            ),
+            "question": Field("Fråga", words=_QUESTIONS),
+            "answer": Field("Svar", words={"yes": "Ja", "partly": "Delvis", "no": "Nej"}),
+        },
     ),
 }
 

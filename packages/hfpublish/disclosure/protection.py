@@ -19,7 +19,7 @@ KINDS = {
     "share": (
         "support_duration_band closure_share_naive closure_share_entered plan_changed "
         "plan_unchanged plan_closer_to_work unmet_need followup_on_time contact_mix "
-        "coordinated_plan survey_response survey_answer"
+        "coordinated_plan survey_response survey_answer fade"
     ),
     "curve": (
         "cumulative_incidence still_in_intervention exit_from_support reactivation queue_incidence"
@@ -33,7 +33,8 @@ KINDS = {
         "months_lost restricted_mean incidence_difference support_difference_naive support_effect "
         "support_effect_sensitivity balance variance_ratio effective_sample_size pretrend "
         "detectable_difference plan_changed_difference plan_changed_over_time "
-        "plan_closer_over_time queue_restricted_mean break_even_share break_even_months"
+        "plan_closer_over_time queue_restricted_mean break_even_share break_even_months "
+        "response_difference fade_difference"
     ),
     "staff": "caseload worktime_share",
     "plain": "claim_check design_grade fidelity_rating",

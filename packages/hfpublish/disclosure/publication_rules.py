@@ -22,6 +22,7 @@ from hfpublish.disclosure.protection import (
     round_to,
     withhold,
 )
+from hfpublish.disclosure.share_bounds import widened_bounds
 
 EXTREMES = ("minimum", "maximum", "longest", "shortest", "mode")
 MONTH_STEP = 0.5
@@ -80,7 +81,7 @@ def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     for column, values in zip(ESTIMATE, (part / whole, low, high), strict=True):
         whole_percent = round_to(pd.Series(values, index=rows.index).clip(0, 1), SHARE_STEP)
         rows = rows.assign(**{column: rows[column].mask(shares, whole_percent.round(2))})
-    return mark(rows, shares, "cell_key")
+    return mark(widened_bounds(rows, publication), shares, "cell_key")
 
 
 def _design_effect(rows: pd.DataFrame) -> pd.Series:

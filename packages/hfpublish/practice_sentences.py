@@ -1,0 +1,54 @@
+"""Sentences on whom a programme reaches, how it was carried out and what families say of it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from hfcore.i18n.formats import label, number, percent
+from hfcore.results import is_shown, one_row
+from hfpublish.sentences import sentence
+
+
+def experience_sentence(protected: pd.DataFrame, language: str) -> str:
+    """Of how many families the answers are known, and what those who answered said."""
+    answered = one_row(protected, "survey_response", dimension="of", level="contacted")
+    of_frame = one_row(protected, "survey_response", dimension="of", level="frame")
+    if answered is None:
+        return sentence("experience", "absent", language)
+    if not (is_shown(answered) and is_shown(of_frame)):
+        return sentence("experience", "few", language)
+    words = {"contacted": answered, "frame": of_frame}
+    shares = {name: percent(row["estimate"], language) for name, row in words.items()}
+    return sentence("experience", "response", language, **shares)
+
+
+def answer_sentences(protected: pd.DataFrame, language: str) -> list[str]:
+    """For each question the share with a favourable answer, and its ends for everybody."""
+    rows = protected.loc[protected["metric"].eq("survey_answer")]
+    said = []
+    for question in dict.fromkeys(rows["cause"]):
+        ours = rows.loc[rows["cause"].eq(question)]
+        own = one_row(ours, "survey_answer", variant="favourable")
+        ends = one_row(ours, "survey_answer", variant="bounds_frame")
+        name = label("causes", question, language)
+        if not is_shown(own):
+            said.append(sentence("experience", "few_answers", language, question=name))
+            continue
+        words = {"share": percent(own["estimate"], language), "question": name}
+        if is_shown(ends) and pd.notna(ends["ci_low"]):
+            span = {
+                "low": number(ends["ci_low"] * 100, language),
+                "high": number(ends["ci_high"] * 100, language),
+            }
+            said.append(sentence("experience", "answer", language, **words, **span))
+    return said
+
+
+def unlike_sentence(protected: pd.DataFrame, language: str) -> str:
+    """Whether those who answered are seen to differ in the registers from those who did not."""
+    rows = protected.loc[protected["metric"].eq("response_difference")]
+    shown = rows.loc[rows["ci_low"].notna()]
+    if shown.empty:
+        return sentence("experience", "unlike_unknown", language)
+    differs = shown["ci_low"].gt(0) | shown["ci_high"].lt(0)
+    return sentence("experience", "unlike" if differs.any() else "alike", language)
