@@ -41,7 +41,9 @@ MOST_NAMED = 5
 class Municipality:
     """One municipality: first and last day of the intervention there, reach of its payment export.
 
-    ``payments_from`` and ``payments_to`` are months (their first day), both included.
+    ``payments_from`` and ``payments_to`` are months (their first day), both included, ``contacts_``
+    likewise days. ``payments_cover`` is ``all`` where the export holds every household on support,
+    ``study`` where only those of the study. An inventory counted ``teams_counted`` of ``teams``.
     """
 
     code: str
@@ -50,6 +52,11 @@ class Municipality:
     last_day: date
     payments_from: date
     payments_to: date
+    payments_cover: str = "study"
+    contacts_from: date | None = None
+    contacts_to: date | None = None
+    teams: int | None = None
+    teams_counted: int | None = None
 
 
 @dataclass(frozen=True)

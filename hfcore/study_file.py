@@ -29,6 +29,7 @@ _STUDY_KEYS = {
     "sources",
     "waves",
 }
+_OPTIONAL = ("payments_cover", "contacts_from", "contacts_to", "teams", "teams_counted")
 _SOURCE_KEYS = {each.name for each in fields(Source)}
 _COLUMN_KEYS = {each.name for each in fields(ColumnSource)}
 
@@ -143,11 +144,18 @@ def _build_municipality(raw: Mapping, place: int, mistakes: list[str]) -> Munici
     for key, month in months.items():
         if month is None:
             mistakes.append(f'{here}: {key} is a month in quotes, such as "2014-05".')
+    if raw.get("payments_cover", "study") not in ("all", "study"):
+        mistakes.append(f'{here}: payments_cover is "all" or "study".')
+    if not all(_is_date(raw[key]) for key in ("contacts_from", "contacts_to") if key in raw):
+        mistakes.append(f"{here}: contacts_from and contacts_to are dates, without quotes.")
+    if not all(type(raw[key]) is int for key in ("teams", "teams_counted") if key in raw):
+        mistakes.append(f"{here}: teams and teams_counted are whole numbers.")
     if len(mistakes) > before:
         return None
     if raw["first_day"] > raw["last_day"] or months["payments_from"] > months["payments_to"]:
         mistakes.append(f"{here}: a period ends before it begins.")
-    return Municipality(code, name, raw["first_day"], raw["last_day"], **months)
+    more = {key: raw[key] for key in _OPTIONAL if key in raw}
+    return Municipality(code, name, raw["first_day"], raw["last_day"], **months, **more)
 
 
 def _build_wave(raw: Mapping, place: int, mistakes: list[str]) -> Wave | None:

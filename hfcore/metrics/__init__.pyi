@@ -13,6 +13,7 @@ from .data_quality import missing_values, payment_months, rows_by_table, rows_re
 from .group_tests import gray_tests, group_differences, hazard_ratios
 from .index_months import assign_index_months
 from .maryland_scale import design_grade, design_rules
+from .needs_inventory import co_needs, needs_by_measure, placed, unmet_need, unmet_results
 from .participant_flow import flow, household_counts, participation_mean, support_duration
 from .planning import (
     detectable_plans,
@@ -25,7 +26,7 @@ from .plans_over_time import plan_changes_over_time
 from .pooled_curves import pooled_incidence, steadied_shares
 from .pooled_support import pooled_support_effect
 from .price_index import known_in_fixed_prices
-from .queue import queue_incidence, queue_wait
+from .queue import queue_incidence, queue_length, queue_wait
 from .resources import caseload, worktime_share
 from .subgroups import detectable_shares, incidence_by_group
 from .support import (
@@ -37,6 +38,16 @@ from .support import (
 )
 from .support_spells import exit_difference, exit_from_support, gap_headlines, reactivation
 from .survey import fade, response_difference, survey_answer, survey_response, survey_results
+from .target_group import (
+    care_centres,
+    eligible,
+    frame,
+    long_term,
+    obstacle_share,
+    reach,
+    rounds,
+    target_group_results,
+)
 from .time_to_closure import (
     cumulative_incidence,
     definition_variants,
@@ -48,6 +59,7 @@ __all__ = [
     "assign_index_months",
     "balance",
     "build_comparison",
+    "care_centres",
     "caseload",
     "closure_reason",
     "closure_share_entered",
@@ -55,6 +67,7 @@ __all__ = [
     "closure_time_naive",
     "closures_against_payments",
     "closures_per_quarter",
+    "co_needs",
     "comparison_flow",
     "cumulative_incidence",
     "definition_variants",
@@ -63,11 +76,13 @@ __all__ = [
     "detectable_difference",
     "detectable_plans",
     "detectable_shares",
+    "eligible",
     "exit_difference",
     "exit_from_support",
     "fade",
     "fair_exit_difference",
     "flow",
+    "frame",
     "gap_headlines",
     "gray_tests",
     "group_differences",
@@ -76,9 +91,13 @@ __all__ = [
     "incidence_by_group",
     "incidence_difference",
     "known_in_fixed_prices",
+    "long_term",
     "missing_values",
+    "needs_by_measure",
+    "obstacle_share",
     "participation_mean",
     "payment_months",
+    "placed",
     "plan_changed",
     "plan_changes_over_time",
     "plan_closer_to_work",
@@ -88,10 +107,13 @@ __all__ = [
     "pooled_support_effect",
     "pretrend",
     "queue_incidence",
+    "queue_length",
     "queue_wait",
+    "reach",
     "reactivation",
     "response_difference",
     "restricted_time",
+    "rounds",
     "rows_by_table",
     "rows_read",
     "rules_met",
@@ -104,5 +126,8 @@ __all__ = [
     "survey_answer",
     "survey_response",
     "survey_results",
+    "target_group_results",
+    "unmet_need",
+    "unmet_results",
     "worktime_share",
 ]

@@ -16,6 +16,7 @@ import pandas as pd
 
 from hfcore.errors import UsageError
 from hfcore.study_file import NAME
+from hfdemo import target_group
 from hfdemo.caseflow import build_caseload, build_worktime
 from hfdemo.designs import STAFF_FTE, WORKERS, WORKTIME_SHARES, Design, Place, choose_design
 from hfdemo.export_layouts import LAYOUTS, raw_rows, source_sections
@@ -62,12 +63,16 @@ def write_demo(
     """
     if not NAME.fullmatch(name):
         raise UsageError("name: write lower-case letters, digits and hyphens, at most 40.")
+    is_inventory = name == target_group.NAME
     design = choose_design(name, municipalities, households, effect, seed)
     folder, half = raw_root / name, raw_root / f".{name}.half"
     _refuse_real(folder)
     shutil.rmtree(half, ignore_errors=True)
     try:
-        _write_study(half, design, seed, clean)
+        if is_inventory:
+            _write_inventory(half, seed, clean)
+        else:
+            _write_study(half, design, seed, clean)
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
     finally:
@@ -90,6 +95,13 @@ def _write_study(folder: Path, design: Design, seed: int, clean: bool) -> None:
         truth[code] = place_truth(simulated)
     (folder / "study.toml").write_bytes(study_text(design, clean).encode("utf-8"))
     (folder / TRUTH).write_bytes(_truth_text(design, seed, truth).encode("utf-8"))
+
+
+def _write_inventory(folder: Path, seed: int, clean: bool) -> None:
+    text = target_group.write_inventory(folder, seed, clean)
+    truth = {"study": target_group.NAME, "is_simulated": True, "seed": seed}
+    (folder / "study.toml").write_bytes(text.encode("utf-8"))
+    (folder / TRUTH).write_bytes((json.dumps(truth, indent=1) + "\n").encode("utf-8"))
 
 
 def _refuse_real(folder: Path) -> None:
@@ -115,7 +127,8 @@ def study_text(design: Design, clean: bool) -> str:
     """The study.toml of a simulated study."""
     plans = ", ".join(f'"{plan}"' for plan in PLANS)
     surveys = [place.survey for place in design.places if place.survey]
-    lacking = () if design.has_staff else ("worktime", "caseload")
+    lacking = ("needs", "measures")
+    lacking += () if design.has_staff else ("worktime", "caseload")
     lacking += () if surveys else ("survey",)
     tables = tuple(table for table in LAYOUTS if table not in lacking)
     head = f"""# Simulated households: no row in this study is a real person.

@@ -78,6 +78,21 @@ _CATEGORIES = {
     "other": "Övrig tidsåtgång",
 }
 _QUESTIONS = {"helped": "Har insatsen hjälpt er", "changed_view": "Har er syn ändrats"}
+_NEEDS = {
+    "swedish": "Svenska",
+    "work_experience": "Arbetslivserfarenhet",
+    "schooling": "Utbildning",
+    "physical_health": "Fysisk ohälsa",
+    "mental_health": "Psykisk ohälsa",
+    "full_time_sick_leave": "Sjukskriven på heltid",
+    "suspected_disability": "Misstänkt funktionsnedsättning",
+}
+_MEASURES = {
+    "job_coaching": "Jobbcoachning",
+    "internship": "Praktikplats",
+    "vocational_course": "Yrkesutbildning",
+    "health_group": "Hälsogrupp",
+}
 
 LAYOUTS: dict[str, Layout] = {
     "households": Layout(
@@ -153,6 +168,20 @@ LAYOUTS: dict[str, Layout] = {
         },
         sheet="Ärendemängd",
         titles=("Aktuella ärenden och årsarbetare", "Simulerade uppgifter"),
+    ),
+    "needs": Layout(
+        "behov.csv",
+        {"person_id": Field("Personnummer"), "need": Field("Behov", words=_NEEDS)},
+    ),
+    "measures": Layout(
+        "atgarder.csv",
+        {
+            "measure": Field("Åtgärd", words=_MEASURES),
+            "requires": Field("Kräver"),
+            "excludes": Field("Tar inte emot"),
+            "addresses": Field("Hjälper med"),
+            "places": Field("Platser"),
+        },
     ),
     "survey": Layout(
         "enkat.csv",

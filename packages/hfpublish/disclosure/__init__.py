@@ -12,13 +12,7 @@ import pandas as pd
 
 from hfcore.results import check_results
 from hfcore.study import Publication, Study
-from hfpublish.disclosure import (
-    breakdowns,
-    curve_steps,
-    publication_rules,
-    share_bounds,
-    text_rules,
-)
+from hfpublish.disclosure import breakdowns, curve_steps, publication_rules, text_rules
 from hfpublish.disclosure.protection import KIND_OF, close_rows, open_rows, withhold
 
 Rule = Callable[[pd.DataFrame, Publication], pd.DataFrame]

@@ -14,15 +14,18 @@ from hfcore.results import OWNER_COLUMNS, PROTECTED_DTYPES, RESULT_DTYPES
 KINDS = {
     "count": (
         "households women men children flow closure_reason closures_per_quarter eligible "
-        "queue_length"
+        "queue_length care_centre_households sick_by_care_centre placed"
     ),
     "share": (
         "support_duration_band closure_share_naive closure_share_entered plan_changed "
-        "plan_unchanged plan_closer_to_work unmet_need followup_on_time contact_mix "
-        "coordinated_plan survey_response survey_answer fade"
+        "plan_unchanged plan_closer_to_work unmet_need longest_gap "
+        "eligible_share reach obstacle_share care_centre_share care_centre_cumulative no_measure "
+        "sole_obstacle common_obstacle opened_by co_needs rounds_share long_term very_long_term "
+        "survey_response survey_answer fade"
     ),
     "curve": (
-        "cumulative_incidence still_in_intervention exit_from_support reactivation queue_incidence"
+        "cumulative_incidence still_in_intervention exit_from_support reactivation queue_incidence "
+        "coordinated_plan contact_reach first_care_contact"
     ),
     "mean": (
         "support_duration_at_start queue_wait participation_mean closure_time_naive support_mean "
@@ -34,10 +37,13 @@ KINDS = {
         "support_effect_sensitivity balance variance_ratio effective_sample_size pretrend "
         "detectable_difference plan_changed_difference plan_changed_over_time "
         "plan_closer_over_time queue_restricted_mean break_even_share break_even_months "
-        "response_difference fade_difference"
+        "response_difference fade_difference followup_on_time contact_mix contact_rate rounds "
+        "queue_pressure queue_forecast"
     ),
     "staff": "caseload worktime_share",
-    "plain": "claim_check design_grade fidelity_rating",
+    "plain": "claim_check design_grade fidelity_rating frame meeting_on_schedule party_attendance "
+    "adherence fidelity_spread theory_status",
+    "rate": "per_1000_listed",
 }
 KIND_OF = {metric: kind for kind, metrics in KINDS.items() for metric in metrics.split()}
 # The metrics whose rows are the parts of one whole, and the column that tells the parts apart.
@@ -45,7 +51,12 @@ PARTITIONS = {
     "closure_reason": "level",
     "closures_per_quarter": "period",
     "support_duration_band": "level",
-    "contact_mix": "level",
+    "longest_gap": "level",
+    "eligible": "level",
+    "obstacle_share": "level",
+    "care_centre_households": "level",
+    "care_centre_share": "level",
+    "sick_by_care_centre": "level",
     "survey_answer": "level",
     "closure_share_naive": "cause",
     "closure_share_entered": "cause",

@@ -22,8 +22,9 @@ from hfpublish.disclosure.protection import (
     round_to,
     withhold,
 )
-from hfpublish.disclosure.share_bounds import widened_bounds
+from hfpublish.disclosure.share_bounds import counted_shares, shown_rates, widened_bounds
 
+PAIRS = ("co_needs",)
 EXTREMES = ("minimum", "maximum", "longest", "shortest", "mode")
 MONTH_STEP = 0.5
 SHARE_STEP = 0.01
@@ -71,6 +72,9 @@ def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
         return rows
     shares = is_kind(rows, "share")
     enough = at_least(rows, publication.min_share_denominator) & rows["n_events"].notna()
+    # Two needs together lie closer to a single person than one need does.
+    pairs = rows["metric"].isin(PAIRS)
+    enough &= ~pairs | at_least(rows, publication.min_quartile_n)
     rows = withhold(rows, shares & ~enough)
     shares = is_kind(rows, "share")
     part, whole = (rows[name].astype("float64") for name in ("shown_events", "shown_n"))
@@ -81,7 +85,8 @@ def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     for column, values in zip(ESTIMATE, (part / whole, low, high), strict=True):
         whole_percent = round_to(pd.Series(values, index=rows.index).clip(0, 1), SHARE_STEP)
         rows = rows.assign(**{column: rows[column].mask(shares, whole_percent.round(2))})
-    return mark(widened_bounds(rows, publication), shares, "cell_key")
+    rows = counted_shares(widened_bounds(rows, publication), publication)
+    return mark(rows, shares, "cell_key")
 
 
 def _design_effect(rows: pd.DataFrame) -> pd.Series:
@@ -117,6 +122,7 @@ def rounded_means(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     Months are rounded to halves. The smallest, the largest and the most common value are never
     shown. Points of a monthly series are let through or not by rule 10.
     """
+    rows = shown_rates(rows, publication)
     if not is_kind(rows, "mean").any():
         return rows
     means = is_kind(rows, "mean")
