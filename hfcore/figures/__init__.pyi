@@ -2,6 +2,7 @@ from .answer_plots import plot_answers
 from .flow_plots import plot_plan_transitions
 from .forest_plots import plot_forest
 from .incidence_plots import plot_cumulative_incidence, plot_still_in
+from .part_plots import plot_parts, plot_queue
 from .plot_style import figure_png
 from .point_plots import (
     plot_balance,
@@ -24,8 +25,10 @@ __all__ = [
     "plot_cumulative_incidence",
     "plot_forest",
     "plot_naive_beside",
+    "plot_parts",
     "plot_plan_changed",
     "plot_plan_transitions",
+    "plot_queue",
     "plot_shares",
     "plot_specifications",
     "plot_still_in",

@@ -24,6 +24,10 @@ _LEVEL_SECTIONS = {
     "of": "denominators",
     "answer": "answers",
     "outcome": "outcomes",
+    "rule": "target_rules",
+    "obstacle": "obstacles",
+    "kind": "rule_kinds",
+    "placement": "placements",
 }
 
 

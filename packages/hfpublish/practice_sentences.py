@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from hfcore.i18n.formats import label, number, percent
+from hfcore.i18n.formats import label, months, number, percent
 from hfcore.results import is_shown, one_row
 from hfpublish.sentences import sentence
 
@@ -52,3 +52,54 @@ def unlike_sentence(protected: pd.DataFrame, language: str) -> str:
         return sentence("experience", "unlike_unknown", language)
     differs = shown["ci_low"].gt(0) | shown["ci_high"].lt(0)
     return sentence("experience", "unlike" if differs.any() else "alike", language)
+
+
+def target_group_sentence(protected: pd.DataFrame, language: str) -> str:
+    """Who belongs to the target group, and whom nothing meets and why, as far as it is told."""
+    said = [*_eligible_words(protected, language), *_unmet_words(protected, language)]
+    metrics = ["eligible_share", "no_measure"]
+    if not said:
+        is_known = protected["metric"].isin(metrics) & protected["status"].ne("not_available")
+        return sentence("target_group", "few" if is_known.any() else "absent", language)
+    return " ".join(said)
+
+
+def _eligible_words(protected: pd.DataFrame, language: str) -> list[str]:
+    row = one_row(protected, "eligible_share")
+    if not is_shown(row):
+        return []
+    return [
+        sentence("target_group", "eligible", language, share=percent(row["estimate"], language))
+    ]
+
+
+def _unmet_words(protected: pd.DataFrame, language: str) -> list[str]:
+    whole = one_row(protected, "no_measure")
+    if not is_shown(whole):
+        return []
+    words = {"n": number(whole["n"], language), "share": percent(whole["estimate"], language)}
+    said = [sentence("target_group", "shut_out", language, **words)]
+    for metric, key in (("sole_obstacle", "sole"), ("opened_by", "opened")):
+        rows = protected.loc[protected["metric"].eq(metric) & protected["estimate"].gt(0)]
+        if len(rows):
+            most = rows.sort_values("estimate", kind="stable").iloc[-1]
+            rule = label("causes", most["cause"], language)
+            share = percent(most["estimate"], language)
+            said.append(sentence("target_group", key, language, rule=rule, share=share))
+    return said
+
+
+def queue_sentence(protected: pd.DataFrame, language: str) -> str:
+    """How many wait as the data end, and whether the queue empties; empty where it is not told."""
+    lengths = protected.loc[protected["metric"].eq("queue_length") & protected["estimate"].notna()]
+    if lengths.empty:
+        return ""
+    last = lengths.sort_values("period", kind="stable").iloc[-1]
+    if not last["estimate"]:
+        return sentence("target_group", "queue_empty", language)
+    forecast = one_row(protected, "queue_forecast")
+    n = number(last["estimate"], language)
+    if not is_shown(forecast):
+        return sentence("target_group", "queue_open", language, n=n)
+    told = months(round(forecast["estimate"]), language)
+    return sentence("target_group", "queue_empties", language, n=n, months=told)
