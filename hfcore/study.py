@@ -176,6 +176,27 @@ class Wave:
     frame: str
 
 
+@dataclass(frozen=True)
+class TheoryStep:
+    """One step of a theory of change, and the result that would show it.
+
+    ``level`` is activity, mechanism, short or long; ``direction`` up or down, where the figure
+    should move; without a ``metric`` nothing measures the step. ``level_of`` is the level of the
+    result's dimension.
+    """
+
+    code: str
+    level: str
+    text: Mapping[str, str]
+    leads_to: tuple[str, ...] = ()
+    metric: str = ""
+    variant: str = ""
+    dimension: str = ""
+    level_of: str = ""
+    cause: str = ""
+    direction: str = ""
+
+
 @dataclass(frozen=True, repr=False)
 class Study:
     """A checked study definition.
@@ -194,6 +215,7 @@ class Study:
     publication: Publication = field(default_factory=Publication)
     sources: tuple[Source, ...] = ()
     waves: tuple[Wave, ...] = ()
+    theory: tuple[TheoryStep, ...] = ()
 
     @property
     def causes(self) -> tuple[str, ...]:

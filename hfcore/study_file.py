@@ -11,8 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from hfcore.errors import StudyError, as_list
+from hfcore.results import METRICS
 from hfcore.schema import CLOSURE_REASONS, TABLES, TECHNICAL_TABLES
-from hfcore.study import ColumnSource, Definitions, Municipality, Publication, Source, Study, Wave
+from hfcore.study import (
+    ColumnSource,
+    Definitions,
+    Municipality,
+    Publication,
+    Source,
+    Study,
+    TheoryStep,
+    Wave,
+)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 CODE = re.compile(r"[0-9]{4}")
@@ -28,6 +38,7 @@ _STUDY_KEYS = {
     "publication",
     "sources",
     "waves",
+    "theory",
 }
 _OPTIONAL = ("payments_cover", "contacts_from", "contacts_to", "teams", "teams_counted")
 _SOURCE_KEYS = {each.name for each in fields(Source)}
@@ -75,6 +86,10 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         _build_wave(each, place, mistakes)
         for place, each in enumerate(_rows(raw, "waves", mistakes, needed=False), start=1)
     )
+    theory = tuple(
+        _build_step(each, place, mistakes)
+        for place, each in enumerate(_rows(raw, "theory", mistakes, needed=False), start=1)
+    )
     if mistakes:
         raise StudyError(f"study.toml has {len(mistakes)} mistakes:\n{as_list(mistakes)}")
     return Study(
@@ -88,6 +103,7 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         publication=publication,
         sources=sources,
         waves=waves,
+        theory=theory,
     )
 
 
@@ -171,6 +187,27 @@ def _build_wave(raw: Mapping, place: int, mistakes: list[str]) -> Wave | None:
     if raw.get("frame") not in ("closed", "ongoing"):
         mistakes.append(f'{here}: frame is "closed" or "ongoing".')
     return None if len(mistakes) > before else Wave(code, *days, raw["frame"])
+
+
+def _build_step(raw: Mapping, place: int, mistakes: list[str]) -> TheoryStep | None:
+    here, before = f"theory, number {place}", len(mistakes)
+    own = {each.name for each in fields(TheoryStep)} - {"code", "text", "leads_to"}
+    _check_keys(raw, own | {"id", "sv", "en", "leads_to"}, here, mistakes)
+    if not isinstance(raw.get("id"), str) or not WAVE.fullmatch(raw["id"]):
+        mistakes.append(f"{here}: id is lower-case letters, digits and _ in quotes.")
+    if raw.get("level") not in ("activity", "mechanism", "short", "long"):
+        mistakes.append(f"{here}: level is activity, mechanism, short or long.")
+    if not (isinstance(raw.get("sv"), str) and isinstance(raw.get("en"), str)):
+        mistakes.append(f"{here}: give a text for sv and one for en.")
+    if raw.get("metric", "") not in ("", *METRICS):
+        mistakes.append(f"{here}: there is no metric of that name.")
+    if raw.get("direction", "") not in ("", "up", "down"):
+        mistakes.append(f'{here}: direction is "up" or "down".')
+    if len(mistakes) > before:
+        return None
+    given = {key: raw[key] for key in own if key in raw}
+    texts = {"sv": raw["sv"], "en": raw["en"]}
+    return TheoryStep(raw["id"], text=texts, leads_to=tuple(raw.get("leads_to", ())), **given)
 
 
 def _month(value: object) -> date | None:

@@ -10,6 +10,15 @@ from .closures import (
 )
 from .comparison_group import balance, build_comparison, comparison_flow
 from .data_quality import missing_values, payment_months, rows_by_table, rows_read, rules_met
+from .fidelity import fidelity_rating, meeting_on_schedule, theory_status
+from .followup import (
+    contact_mix,
+    contact_rate,
+    contact_reach,
+    followup_on_time,
+    followup_results,
+    longest_gap,
+)
 from .group_tests import gray_tests, group_differences, hazard_ratios
 from .index_months import assign_index_months
 from .maryland_scale import design_grade, design_rules
@@ -69,6 +78,9 @@ __all__ = [
     "closures_per_quarter",
     "co_needs",
     "comparison_flow",
+    "contact_mix",
+    "contact_rate",
+    "contact_reach",
     "cumulative_incidence",
     "definition_variants",
     "design_grade",
@@ -81,7 +93,10 @@ __all__ = [
     "exit_from_support",
     "fade",
     "fair_exit_difference",
+    "fidelity_rating",
     "flow",
+    "followup_on_time",
+    "followup_results",
     "frame",
     "gap_headlines",
     "gray_tests",
@@ -92,6 +107,8 @@ __all__ = [
     "incidence_difference",
     "known_in_fixed_prices",
     "long_term",
+    "longest_gap",
+    "meeting_on_schedule",
     "missing_values",
     "needs_by_measure",
     "obstacle_share",
@@ -127,6 +144,7 @@ __all__ = [
     "survey_response",
     "survey_results",
     "target_group_results",
+    "theory_status",
     "unmet_need",
     "unmet_results",
     "worktime_share",

@@ -18,6 +18,12 @@ from hfcore.errors import UsageError
 from hfcore.study_file import NAME
 from hfdemo import target_group
 from hfdemo.caseflow import build_caseload, build_worktime
+from hfdemo.collaboration import (
+    build_care_centres,
+    build_contacts,
+    build_fidelity,
+    build_meetings,
+)
 from hfdemo.designs import STAFF_FTE, WORKERS, WORKTIME_SHARES, Design, Place, choose_design
 from hfdemo.export_layouts import LAYOUTS, raw_rows, source_sections
 from hfdemo.family_survey import Survey, build_survey
@@ -35,6 +41,58 @@ from hfdemo.raw_exports import (
 from hfdemo.truth import place_truth
 
 TRUTH = "truth.json"
+THEORY = """[[theory]]
+id = "often_together"
+level = "activity"
+sv = "Familjen följs upp minst varannan vecka"
+en = "The family is followed up at least every other week"
+leads_to = ["trust"]
+metric = "followup_on_time"
+
+[[theory]]
+id = "care_early"
+level = "activity"
+sv = "Vården kommer in tidigt"
+en = "Health care comes in early"
+leads_to = ["trust"]
+metric = "first_care_contact"
+
+[[theory]]
+id = "trust"
+level = "mechanism"
+sv = "Familjen får tilltro till sin förmåga"
+en = "The family gains trust in what it can do"
+leads_to = ["participation", "self_support"]
+
+[[theory]]
+id = "participation"
+level = "short"
+sv = "Ökad delaktighet"
+en = "More participation"
+
+[[theory]]
+id = "health"
+level = "short"
+sv = "Bättre hälsa"
+en = "Better health"
+
+[[theory]]
+id = "self_support"
+level = "long"
+sv = "Egen försörjning: lägre försörjningsstöd"
+en = "Self-sufficiency: lower support"
+metric = "support_effect"
+dimension = "window"
+level_of = "1-12"
+direction = "down"
+
+[[theory]]
+id = "resilience"
+level = "long"
+sv = "Motståndskraft"
+en = "Resilience"
+"""
+PRACTICE = ("survey", "contacts", "meetings", "fidelity", "care_centres")
 REPEATED = 3
 SPLIT_SHARE = 0.02
 WORKTIME_WEEKS = ("2014-11-03", "2014-11-10")
@@ -88,13 +146,30 @@ def _write_study(folder: Path, design: Design, seed: int, clean: bool) -> None:
         rng = stream(seed, design.name, code, "mess")
         look = _look(place, position, clean)
         _write_place(folder / code, simulated, look, rng, design.has_staff)
-        if place.survey:
-            own = stream(seed, design.name, code, "survey")
-            rows = build_survey(own, simulated.households, place.survey)
-            _write(folder / code, "survey", raw_rows("survey", rows), look)
+        for table, rows in _practice(design, place, seed, simulated).items():
+            _write(folder / code, table, raw_rows(table, rows), look)
         truth[code] = place_truth(simulated)
     (folder / "study.toml").write_bytes(study_text(design, clean).encode("utf-8"))
     (folder / TRUTH).write_bytes(_truth_text(design, seed, truth).encode("utf-8"))
+
+
+def _practice(
+    design: Design, place: Place, seed: int, simulated: Simulated
+) -> dict[str, pd.DataFrame]:
+    """The tables on how the programme was carried out, each from a stream of its own."""
+    code, households = place.municipality.code, simulated.households
+    own = {name: stream(seed, design.name, code, name) for name in PRACTICE}
+    found = {}
+    if place.survey:
+        found["survey"] = build_survey(own["survey"], households, place.survey)
+    if place.contact_days:
+        days = place.contact_days
+        found["contacts"] = build_contacts(own["contacts"], households, design.cutoff, days)
+        first, last = place.municipality.first_day, place.municipality.last_day
+        found["meetings"] = build_meetings(own["meetings"], first, last)
+        found["fidelity"] = build_fidelity(own["fidelity"], "2020h2")
+        found["care_centres"] = build_care_centres(place.care_centres)
+    return found
 
 
 def _write_inventory(folder: Path, seed: int, clean: bool) -> None:
@@ -127,9 +202,11 @@ def study_text(design: Design, clean: bool) -> str:
     """The study.toml of a simulated study."""
     plans = ", ".join(f'"{plan}"' for plan in PLANS)
     surveys = [place.survey for place in design.places if place.survey]
+    has_contacts = any(place.contact_days for place in design.places)
     lacking = ("needs", "measures")
     lacking += () if design.has_staff else ("worktime", "caseload")
     lacking += () if surveys else ("survey",)
+    lacking += () if has_contacts else ("contacts", "meetings", "fidelity", "care_centres")
     tables = tuple(table for table in LAYOUTS if table not in lacking)
     head = f"""# Simulated households: no row in this study is a real person.
 name = "{design.name}"
@@ -139,7 +216,7 @@ cutoff = {design.cutoff}
 price_year = {design.cutoff.year}
 """
     places = "\n".join(_municipality_text(place) for place in design.places)
-    waves = "".join(_wave_text(survey) for survey in surveys)
+    waves = "\n".join([*map(_wave_text, surveys), *([THEORY] if has_contacts else [])])
     definitions = f"""[definitions]
 plans = [{plans}]
 # Distance to work, nearest first.

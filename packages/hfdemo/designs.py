@@ -40,6 +40,7 @@ class Place:
     margins: Margins | None = None
     flow: Flow | None = None
     survey: Survey | None = None
+    contact_days: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ HELA_FAMILJEN = Design(
             121,
             draw=19,
             care_centres=("Näsby", "Vilan", "Östermalm"),
+            contact_days=11.0,
             survey=Survey(
                 wave="2020h2",
                 first_day="2020-09-01",
