@@ -261,8 +261,8 @@ def _first_times(hits: pd.DataFrame, stays: pd.DataFrame) -> pd.DataFrame:
     own = stays[["household_id", "started_on", "end"]]
     joined = hits.merge(own, on="household_id")
     joined = joined.loc[joined["on"].between(joined["started_on"], joined["end"])]
-    earliest = stays["household_id"].map(joined.groupby("household_id")["on"].min())
-    first = pd.to_datetime(earliest).astype("datetime64[s]")
+    earliest = joined.groupby("household_id")["on"].min().reindex(stays["household_id"])
+    first = pd.Series(earliest.to_numpy(dtype="datetime64[s]"), index=stays.index)
     end = first.fillna(stays["end"])
     is_closed = first.isna() & stays["closed_on"].notna() & stays["closed_on"].eq(stays["end"])
     cause = pd.Series(None, index=stays.index, dtype="str").mask(is_closed, CLOSED)
