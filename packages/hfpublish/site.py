@@ -35,12 +35,14 @@ _EXITS = {
 class State:
     """What there is of one municipality: languages of its report, its date, notebooks missing.
 
+    ``missing`` notebooks failed; for ``absent`` ones the study has no data, which is no fault.
     The overview of all municipalities has a state as well, under ``all``.
     """
 
     languages: frozenset[str] = frozenset()
     made_on: date | None = None
     missing: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def write_front_pages(folder: Path, study: Study, states: Mapping[str, State]) -> None:
@@ -102,7 +104,14 @@ def _card(
     ``reach`` is where the scale of every municipality's range ends, so that they compare.
     """
     state, rows, texts = states[code], protected.get(code), html_pages.texts(language)
-    parts = ", ".join(html_pages.part_name(each, language) for each in state.missing)
+    gaps = {"missing": state.missing, "absent": state.absent}
+    told = {
+        gap: texts[gap].format(
+            parts=", ".join(html_pages.part_name(each, language) for each in notebooks)
+        )
+        for gap, notebooks in gaps.items()
+        if notebooks
+    }
     made_on = day(state.made_on, language) if state.made_on else ""
     made = {"date": made_on} if made_on else {}
     answer = (
@@ -117,7 +126,7 @@ def _card(
         "name": study.municipality(code).name,
         "answer": answer,
         "status": status.format(**made, cutoff=day(study.cutoff, language)),
-        "missing": texts["missing"].format(parts=parts) if parts else "",
+        "missing": " ".join(told.values()),
         "address": _address(state, code, language, up),
         "download": f"{up}{code}/results.csv" if state.languages and rows is not None else "",
         "effect": _cell(rows, language, SUPPORT in state.missing, **_EFFECT),

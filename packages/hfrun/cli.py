@@ -175,7 +175,11 @@ def run(
         )
     if outcome.site:
         print(outcome.site)
-    _say(f"{outcome.done} notebooks executed, {outcome.unchanged} unchanged.")
+    absent = outcome.not_applicable
+    _say(
+        f"{outcome.done} notebooks executed, {outcome.unchanged} unchanged"
+        f"{f', {absent} not applicable (tables absent)' if absent else ''}."
+    )
     if outcome.failures:
         count = len(outcome.failures)
         raise PartlyDoneError(f"{count} failed; the rest is done.\n{as_list(outcome.failures)}")

@@ -17,18 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from hfcore import __version__
-from hfcore.errors import LockedError
+from hfcore.errors import LockedError, UsageError
+from hfcore.schema import TABLES
 from hfcore.store import write_text
 from hfrun import package_folders
 
 SCHEMA = 1
+SETTLED = ("done", "not_applicable")
 SECONDS_BETWEEN_SAVES = 1.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """How one task ended: done or failed, when, how long it took, with what, what it wrote.
+    """How one task ended: done, failed or not_applicable, when, how long it took, what it wrote.
 
+    ``error`` says why it failed or what the study lacks.
     ``outputs`` maps a path below the study's folder to the SHA-256 of the file.
     """
 
@@ -60,7 +63,7 @@ class Journal:
     def is_done(self, key: str, fingerprint: str) -> bool:
         """Whether a task was done with the same input, and what it wrote is still there."""
         entry = self.entries.get(key)
-        if entry is None or entry.status != "done" or entry.fingerprint != fingerprint:
+        if entry is None or entry.status not in SETTLED or entry.fingerprint != fingerprint:
             return False
         folder = self.path.parent
         return all(file_hash(folder / path) == digest for path, digest in entry.outputs.items())
@@ -146,9 +149,21 @@ def versions() -> dict[str, str]:
 def notebook_hash(notebook: Path) -> str:
     """One hash of a notebook's cells, without what they put out."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return fingerprint(
-        [[cell["cell_type"], "".join(cell["source"]), cell["metadata"]] for cell in cells]
-    )
+    said = [[cell["cell_type"], "".join(cell["source"]), cell["metadata"]] for cell in cells]
+    return fingerprint(said, notebook_needs(notebook))
+
+
+def notebook_needs(notebook: Path) -> tuple[str, ...]:
+    """The tables that a notebook says it needs, in its metadata's ``needs``.
+
+    Raises UsageError for a name that is no table.
+    """
+    metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+    needs = tuple(metadata.get("needs", ()))
+    unknown = [table for table in needs if table not in TABLES]
+    if unknown:
+        raise UsageError(f"{notebook.name} needs {', '.join(unknown)}, which is no table.")
+    return needs
 
 
 @contextlib.contextmanager

@@ -158,7 +158,7 @@ def leak_sentence(found: pd.DataFrame) -> str:
 
 def _site_fingerprint(run: Run) -> str:
     files = [*(run.folder / "public").glob("*/*.html"), run.folder / "protected" / "results.csv"]
-    failed = sorted(key for key, entry in run.journal.entries.items() if entry.status == "failed")
+    failed = sorted(key for key, entry in run.journal.entries.items() if entry.status != "done")
     definition = file_hash(store.raw_folder(run.study.name) / "study.toml")
     return fingerprint(
         code_hash(), definition, files_hash(files, run.folder), failed, run.languages
@@ -204,7 +204,8 @@ def _states(run: Run, pages: set[tuple[str, str]]) -> dict[str, State]:
         code: State(
             languages=frozenset(each for each in LANGUAGES if (code, each) in pages),
             made_on=_made_on(entries.get(code, [])),
-            missing=_missing(entries.get(code, [])),
+            missing=_ended(entries.get(code, []), "failed"),
+            absent=_ended(entries.get(code, []), "not_applicable"),
         )
         for code in (*run.study.codes, store.ALL)
     }
@@ -216,10 +217,10 @@ def _made_on(entries: list[tuple[str, Entry]]) -> date | None:
     return date.fromisoformat(max(days)) if days else None
 
 
-def _missing(entries: list[tuple[str, Entry]]) -> tuple[str, ...]:
-    """The notebooks of a municipality that failed, be it themselves or when protected."""
-    failed = {notebook for notebook, entry in entries if entry.status == "failed"}
-    return tuple(sorted(failed - set(PUBLIC)))
+def _ended(entries: list[tuple[str, Entry]], status: str) -> tuple[str, ...]:
+    """The notebooks of a municipality that ended so, be it themselves or when protected."""
+    ended = {notebook for notebook, entry in entries if entry.status == status}
+    return tuple(sorted(ended - set(PUBLIC)))
 
 
 def _swap(new: Path, target: Path, old: Path) -> None:

@@ -30,6 +30,7 @@ from hfrun.journal import (
     files_hash,
     fingerprint,
     notebook_hash,
+    notebook_needs,
 )
 
 # An installed wheel brings the notebooks beside this file, a checkout has them at its top.
@@ -74,6 +75,11 @@ class Task:
         return "/".join(filter(None, (self.municipality, self.name, self.language)))
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """The tables without which it is not applicable: ``needs`` in the notebook's metadata."""
+        return notebook_needs(self.notebook)
+
+    @property
     def executed(self) -> str:
         """Where the executed notebook lies below the study's folder."""
         kind = "public" if self.is_public else "inside"
@@ -87,10 +93,11 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What a run came to: how many tasks were done, were done before, and failed, as sentences."""
+    """What a run came to: tasks done, done before, not applicable, and failed (as sentences)."""
 
     done: int = 0
     unchanged: int = 0
+    not_applicable: int = 0
     failures: list[str] = field(default_factory=list)
     site: Path | None = None
 
@@ -103,6 +110,8 @@ class Outcome:
         """Count a task that has just ended."""
         if entry.status == "done":
             self.done += 1
+        elif entry.status == "not_applicable":
+            self.not_applicable += 1
         else:
             self.failures.append(f"{key}: {entry.error}")
 
@@ -182,6 +191,11 @@ def _inputs(run: Run, task: Task) -> list[Path]:
 def perform(run: Run, task: Task, mark: str) -> Entry:
     """Execute one notebook and render its page; what went wrong becomes the entry's sentence."""
     start = time.monotonic()
+    if lacking := _lacking_tables(run, task):
+        _remove_outputs(run, task)
+        (run.folder / f"{task.executed}.failed.ipynb").unlink(missing_ok=True)
+        said = f"The study has no table {', '.join(lacking)} here."
+        return Entry("not_applicable", mark, error=said)
     try:
         error = _missing_input(run, task) or _execute_one(run, task)
         outputs = {} if error else _render(run, task)
@@ -196,6 +210,19 @@ def perform(run: Run, task: Task, mark: str) -> Entry:
         hush(run.folder / f"{task.executed}.failed.ipynb")
     seconds = round(time.monotonic() - start, 2)
     return Entry("failed" if error else "done", mark, seconds, error=error, outputs=outputs)
+
+
+def _lacking_tables(run: Run, task: Task) -> list[str]:
+    """The tables that a task needs and that no municipality of its has, once it is ingested."""
+    name, own = run.study.name, task.municipality
+    codes = run.study.codes if own == store.ALL else (own,)
+    if not any(store.has_table(name, "households", code) for code in codes):
+        return []
+    return [
+        table
+        for table in task.needs
+        if not any(store.has_table(name, table, code) for code in codes)
+    ]
 
 
 def _missing_input(run: Run, task: Task) -> str:

@@ -297,3 +297,17 @@ def test_a_new_site_takes_the_place_of_the_old_in_one_step(tmp_path, monkeypatch
         publication._swap(*places)
         assert [path.name for path in tmp_path.iterdir()] == ["site"]
         assert (places[1] / "index.html").read_text() == round_
+
+
+def test_a_notebook_whose_tables_are_absent_is_not_applicable(built):
+    books = built / "notebooks"
+    book = json.loads((books / "00_data_quality.ipynb").read_text("utf-8"))
+    book["metadata"]["needs"] = ["budget"]
+    (books / "50_resources.ipynb").write_text(json.dumps(book), "utf-8")
+    outcome = run_in(built, notebooks=["50_resources"])
+    assert (outcome.failures, outcome.not_applicable, outcome.exit_code) == ([], len(CODES), 0)
+    assert "Uppgifter saknas: resurser." in (processed(built) / "site/index.html").read_text()
+    book["metadata"]["needs"] = ["budgets"]
+    (books / "50_resources.ipynb").write_text(json.dumps(book), "utf-8")
+    with pytest.raises(UsageError, match="needs budgets, which is no table"):
+        run_in(built, notebooks=["50_resources"])
