@@ -42,7 +42,7 @@ compare: env
 # Keeps the version of this machine's Python out of the notebooks, where it would only change.
 WITHOUT_MACHINE = --ClearMetadataPreprocessor.enabled=True \
     --ClearMetadataPreprocessor.clear_cell_metadata=False \
-    --ClearMetadataPreprocessor.preserve_nb_metadata_mask="{('language_info', 'name'), 'kernelspec'}"
+    --ClearMetadataPreprocessor.preserve_nb_metadata_mask="{('language_info', 'name'), 'kernelspec', 'needs'}"
 
 # The committed notebooks, executed on the demonstration study.
 notebooks: studies

@@ -12,6 +12,7 @@ from .point_plots import (
     plot_plan_changed,
     plot_specifications,
 )
+from .practice_plots import plot_principles, plot_theory
 from .share_plots import plot_shares
 from .support_plots import plot_support_effect, plot_support_mean
 from .transition_table import show_transitions
@@ -28,11 +29,13 @@ __all__ = [
     "plot_parts",
     "plot_plan_changed",
     "plot_plan_transitions",
+    "plot_principles",
     "plot_queue",
     "plot_shares",
     "plot_specifications",
     "plot_still_in",
     "plot_support_effect",
     "plot_support_mean",
+    "plot_theory",
     "show_transitions",
 ]

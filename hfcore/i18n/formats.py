@@ -28,6 +28,12 @@ _LEVEL_SECTIONS = {
     "obstacle": "obstacles",
     "kind": "rule_kinds",
     "placement": "placements",
+    "contact_kind": "contact_kinds",
+    "counterpart": "counterparts",
+    "party": "counterparts",
+    "arena": "arenas",
+    "principle": "principles",
+    "gap": "gaps",
 }
 
 
@@ -192,7 +198,12 @@ def part_label(dimension: str, level: str, period: str, language: str) -> str:
     if dimension == "months_since_closure" and "+" in code:
         first, last = (_band(each, language) for each in code.split("+"))
         return text("words", "bands_apart", language, first=first, last=last)
-    if dimension in ("months_on_support", "followed_months", "months_since_closure"):
+    if dimension in (
+        "months_on_support",
+        "followed_months",
+        "months_since_closure",
+        "months_since_start",
+    ):
         return text("words", dimension, language, band=_band(code, language))
     if dimension == "children":
         return text("words", "children_of", language, band=_band(code, language))

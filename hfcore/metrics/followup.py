@@ -226,7 +226,7 @@ def contact_reach(
 
     Returns
     -------
-    One row a month since the start, up to 12: ``contact_reach`` by counterpart (``cause``),
+    One row a month since the start, up to 12: ``contact_reach`` by dimension ``counterpart``,
     ``first_care_contact`` (care centre or psychiatry), ``coordinated_plan``. The share of families
     in whom it has happened, closure before it competing; ``n_at_risk`` as of other curves.
     Families that started before the reach are left out.
@@ -249,8 +249,9 @@ def contact_reach(
         times = _first_times(contacts.loc[is_hit & (contacts["on"] <= last)], stays)
         rows = incidence_rows(times, ("hit", CLOSED), months)
         rows = rows.loc[rows["cause"].eq("hit")]
-        cause = code if metric == "contact_reach" else ""
-        parts.append(rows.assign(metric=metric, cause=cause))
+        level = code if metric == "contact_reach" else ""
+        dimension = "counterpart" if level else ""
+        parts.append(rows.assign(metric=metric, cause="", dimension=dimension, level=level))
     rows = pd.concat(parts, ignore_index=True)
     constants = {"unit": "share", "method": "aalen_johansen", "group": "participant"}
     return build_results(rows, **constants)

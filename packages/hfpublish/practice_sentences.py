@@ -6,6 +6,7 @@ import pandas as pd
 
 from hfcore.i18n.formats import label, months, number, percent
 from hfcore.results import is_shown, one_row
+from hfcore.study import Study
 from hfpublish.sentences import sentence
 
 
@@ -103,3 +104,51 @@ def queue_sentence(protected: pd.DataFrame, language: str) -> str:
         return sentence("target_group", "queue_open", language, n=n)
     told = months(round(forecast["estimate"]), language)
     return sentence("target_group", "queue_empties", language, n=n, months=told)
+
+
+def collaboration_sentence(protected: pd.DataFrame, study: Study, language: str) -> str:
+    """How often families were followed up, who has no record, and how soon health care came in."""
+    row = one_row(protected, "followup_on_time", dimension="")
+    if row is None:
+        return sentence("collaboration", "absent", language)
+    if not is_shown(row):
+        return sentence("collaboration", "few", language)
+    days = study.definitions.followup_interval_days
+    words = {"days": days, "share": percent(row["estimate"], language)}
+    key = "on_time_plain"
+    if pd.notna(row["ci_low"]):
+        ends = {"low": row["ci_low"], "high": row["ci_high"]}
+        words |= {name: number(end * 100, language) for name, end in ends.items()}
+        key = "on_time"
+    said = [sentence("collaboration", key, language, **words)]
+    lacking = one_row(protected, "longest_gap", level="no_record")
+    if is_shown(lacking):
+        share = percent(lacking["estimate"], language)
+        said.append(sentence("collaboration", "no_record", language, share=share))
+    month = study.definitions.reactivation_window_months
+    care = one_row(protected, "first_care_contact", month=month)
+    if is_shown(care):
+        share = percent(care["estimate"], language)
+        said.append(sentence("collaboration", "care", language, share=share, month=month))
+    return " ".join(said)
+
+
+def principles_sentence(protected: pd.DataFrame, language: str) -> str:
+    """How the raters see the principles followed; empty where nobody rated them."""
+    row = one_row(protected, "adherence", cause="followed")
+    if not is_shown(row):
+        return ""
+    share = percent(row["estimate"], language)
+    return sentence("collaboration", "principles", language, share=share)
+
+
+def theory_sentence(rows: pd.DataFrame, language: str) -> str:
+    """How many steps of the theory moved as expected and how many nothing measures."""
+    words = rows.loc[rows["metric"].eq("theory_status"), "cause"]
+    if words.empty:
+        return ""
+    keys = {"seen": "as_expected", "unseen": "unseen", "against": "against", "told": "told"}
+    counts = {name: number(int(words.eq(word).sum()), language) for name, word in keys.items()}
+    none = number(int(words.eq("no_indicator").sum()), language)
+    n = number(len(words), language)
+    return sentence("collaboration", "theory", language, n=n, none=none, **counts)

@@ -103,11 +103,11 @@ def test_reach_by_hand():
     rows = followup.contact_reach(
         contacts_of([(0, 3, "school", False), (2, 40, "school", True)]), cohort, STUDY, PLACE
     )
-    school = rows.loc[rows["cause"].eq("school")].set_index("month")["estimate"]
+    school = rows.loc[rows["level"].eq("school")].set_index("month")["estimate"]
     assert school.iloc[:4].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3])
     plan = rows.loc[rows["metric"].eq("coordinated_plan")].set_index("month")["estimate"]
     assert plan.iloc[2] == pytest.approx(1 / 3)
-    assert rows.loc[rows["cause"].eq("psychiatry"), "estimate"].eq(0).all()
+    assert rows.loc[rows["level"].eq("psychiatry"), "estimate"].eq(0).all()
 
 
 def test_order_does_not_matter_and_nothing_is_changed():
