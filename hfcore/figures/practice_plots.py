@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hfcore.figures.plot_style import GREY, INK, PALETTE, WIDTH, folded, new_axes, styled, title
+from hfcore.figures.plot_style import GREY, INK, PALETTE, WIDTH, new_axes, styled, title
 from hfcore.i18n.formats import label, number
 from hfcore.i18n.texts import text
 from hfcore.schema import ASPECTS
@@ -71,7 +73,7 @@ def plot_theory(
         x, y = places[step.code]
         word = became.get(step.code, "no_indicator")
         colour = _COLOURS.get(word, GREY)
-        said = folded(step.text[language], _WORDS_IN_BOX)
+        said = textwrap.fill(step.text[language], _WORDS_IN_BOX)
         told = f"{_SIGNS[word]} {label('theory_words', word, language)}"
         box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour}
         ax.text(x, y, f"{said}\n{told}", ha="center", va="center", fontsize=8, bbox=box)
