@@ -9,7 +9,7 @@
 PYTHON = python3
 PY = .venv/bin/python
 HFCORE = .venv/bin/hfcore
-STUDIES = hela-familjen hasky
+STUDIES = hela-familjen hasky orebro-forstudie
 # JupyterLab asks nobody outside for news or versions.
 LAB_FLAGS = --LabApp.news_url=None \
     --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
@@ -42,7 +42,7 @@ compare: env
 # Keeps the version of this machine's Python out of the notebooks, where it would only change.
 WITHOUT_MACHINE = --ClearMetadataPreprocessor.enabled=True \
     --ClearMetadataPreprocessor.clear_cell_metadata=False \
-    --ClearMetadataPreprocessor.preserve_nb_metadata_mask="{('language_info', 'name'), 'kernelspec'}"
+    --ClearMetadataPreprocessor.preserve_nb_metadata_mask="{('language_info', 'name'), 'kernelspec', 'needs'}"
 
 # The committed notebooks, executed on the demonstration study.
 notebooks: studies

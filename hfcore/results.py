@@ -118,7 +118,40 @@ METRICS = (
     "coordinated_plan",
     "survey_response",
     "survey_answer",
+    "response_difference",
+    "fade",
+    "fade_difference",
     "fidelity_rating",
+    "eligible_share",
+    "long_term",
+    "very_long_term",
+    "reach",
+    "queue_pressure",
+    "queue_forecast",
+    "obstacle_share",
+    "care_centre_households",
+    "care_centre_share",
+    "care_centre_cumulative",
+    "sick_by_care_centre",
+    "per_1000_listed",
+    "no_measure",
+    "sole_obstacle",
+    "common_obstacle",
+    "opened_by",
+    "placed",
+    "co_needs",
+    "rounds",
+    "rounds_share",
+    "frame",
+    "longest_gap",
+    "contact_rate",
+    "contact_reach",
+    "first_care_contact",
+    "meeting_on_schedule",
+    "party_attendance",
+    "adherence",
+    "fidelity_spread",
+    "theory_status",
     "claim_check",
 )
 _DEFAULTS = {
@@ -174,8 +207,8 @@ def build_results(rows: pd.DataFrame, **constants: str) -> Results:
     """Bring rows into the shape of results: every column, in order, typed; the rest defaults.
 
     ``constants`` fill whole columns (``metric="flow", unit="count"``). Months, counts and
-    estimates that are not given are null; texts that are not given are empty, the variant is
-    ``default`` and the status ``ok``.
+    estimates that are not given are null; texts that are not given, or null, are empty, the variant
+    is ``default`` and the status ``ok``.
 
     Raises MetricInputError for a column, metric, unit, group or status that results do not have.
 
@@ -190,8 +223,8 @@ def build_results(rows: pd.DataFrame, **constants: str) -> Results:
         raise MetricInputError(f"Results have no column {', '.join(unknown)}.")
     filled = rows.assign(**constants)
     for column, default in _DEFAULTS.items():
-        if column not in filled:
-            filled = filled.assign(**{column: default})
+        given = filled[column].fillna(default) if column in filled else default
+        filled = filled.assign(**{column: given})
     results = filled.reindex(columns=list(dtypes)).astype(dtypes).reset_index(drop=True)
     check_results(results)
     return Results(results)

@@ -31,6 +31,10 @@ CLOSURE_REASONS = (
     "other",
     "unknown",
 )
+# How often each kind of meeting is due is in hfcore.metrics.fidelity.
+ARENAS = ("steering_group", "work_group", "workshop", "care_network", "case_review")
+# Patton's three questions to a principle.
+ASPECTS = ("meaningful", "followed", "results")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Column:
     nullable: bool = False
     codes: tuple[str, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     refers_to: str = ""
 
 
@@ -181,18 +186,39 @@ TABLES: dict[str, Table] = {
             "measure": Column("code"),
             "requires": Column("list"),
             "excludes": Column("list"),
+            "addresses": Column("list"),
             "places": Column("int", nullable=True, minimum=0),
         },
         key=("measure",),
+    ),
+    "care_centres": Table(
+        {
+            "care_centre": Column("text"),
+            "listed_persons": Column("int", nullable=True, minimum=0),
+            "has_contact_function": Column("bool", nullable=True),
+            "since": Column("date", nullable=True),
+        },
+        key=("care_centre",),
+    ),
+    "meetings": Table(
+        {
+            "on": Column("date"),
+            "arena": Column("code", codes=ARENAS),
+            "parties": Column("list"),
+            "held": Column("bool"),
+        }
     ),
     "fidelity": Table(
         {
             "wave": Column("code"),
             "principle": Column("code"),
-            "rating": Column("int", minimum=0),
+            "aspect": Column("code", codes=ASPECTS),
+            "rater_group": Column("code", codes=("advisers", "care_contacts", "managers")),
+            "raters": Column("int", nullable=True, minimum=1),
+            "rating": Column("int", nullable=True, minimum=0, maximum=3),
             "source": Column("code", codes=("interview", "document", "observation")),
         },
-        key=("wave", "principle"),
+        key=("wave", "principle", "aspect", "rater_group"),
     ),
     "record_keys": Table({"id": Column("id"), "record_key": Column("float")}, key=("id",)),
     "moves": Table(

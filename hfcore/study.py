@@ -45,7 +45,9 @@ own_words: dict[str, Mapping[str, Mapping[str, str]]] = {}
 class Municipality:
     """One municipality: first and last day of the intervention there, reach of its payment export.
 
-    ``payments_from`` and ``payments_to`` are months (their first day), both included.
+    ``payments_from`` and ``payments_to`` are months (their first day), both included, ``contacts_``
+    likewise days. ``payments_cover`` is ``all`` where the export holds every household on support,
+    ``study`` where only those of the study. An inventory counted ``teams_counted`` of ``teams``.
     """
 
     code: str
@@ -54,6 +56,11 @@ class Municipality:
     last_day: date
     payments_from: date
     payments_to: date
+    payments_cover: str = "study"
+    contacts_from: date | None = None
+    contacts_to: date | None = None
+    teams: int | None = None
+    teams_counted: int | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,8 @@ class Definitions:
     relevant_difference_sek: float = 500.0
     plans: tuple[str, ...] = ()
     plan_order: tuple[str, ...] = ()
+    survey_answers: tuple[str, ...] = ("yes", "partly", "no")
+    favourable_answers: tuple[str, ...] = ("yes", "partly")
     min_households_arm: int = 30
     min_households_interval: int = 10
     min_households_group: int = 20
@@ -170,6 +179,37 @@ class Source:
         return bool(self.municipality.header)
 
 
+@dataclass(frozen=True)
+class Wave:
+    """One wave of a survey: its days, both included, and whom it asks (``closed``, ``ongoing``)."""
+
+    code: str
+    first_day: date
+    last_day: date
+    frame: str
+
+
+@dataclass(frozen=True)
+class TheoryStep:
+    """One step of a theory of change, and the result that would show it.
+
+    ``level`` is activity, mechanism, short or long; ``direction`` up or down, where the figure
+    should move; without a ``metric`` nothing measures the step. ``level_of`` is the level of the
+    result's dimension.
+    """
+
+    code: str
+    level: str
+    text: Mapping[str, str]
+    leads_to: tuple[str, ...] = ()
+    metric: str = ""
+    variant: str = ""
+    dimension: str = ""
+    level_of: str = ""
+    cause: str = ""
+    direction: str = ""
+
+
 @dataclass(frozen=True, repr=False)
 class Study:
     """A checked study definition.
@@ -193,6 +233,8 @@ class Study:
     unit: str = "household"
     has_earlier_reports: bool = False
     labels: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    waves: tuple[Wave, ...] = ()
+    theory: tuple[TheoryStep, ...] = ()
 
     @property
     def causes(self) -> tuple[str, ...]:

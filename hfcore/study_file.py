@@ -12,8 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from hfcore.errors import StudyError, as_list
+from hfcore.results import METRICS
 from hfcore.schema import CLOSURE_REASONS, TABLES, TECHNICAL_TABLES
-from hfcore.study import UNITS, ColumnSource, Definitions, Municipality, Publication, Source, Study
+from hfcore.study import (
+    UNITS,
+    ColumnSource,
+    Definitions,
+    Municipality,
+    Publication,
+    Source,
+    Study,
+    TheoryStep,
+    Wave,
+)
 
 FORMATS = ("local", "personal_number")
 OPTION_TEXTS = ("row_id", "version", "paid_on", "protected", "birth_year", "header", "layout")
@@ -26,6 +37,7 @@ YEARS = (1990, 2200)
 MOST_MONTHS = 1_200
 # Settings of a source that may stand beside the others or in its options.
 _OPTIONS = ("fill", "header", "thousands", "wide", "widths")
+WAVE = re.compile(r"[a-z0-9_]{1,40}")
 _STUDY_KEYS = {
     "name",
     "title",
@@ -39,8 +51,11 @@ _STUDY_KEYS = {
     "unit",
     "has_earlier_reports",
     "labels",
+    "waves",
+    "theory",
 }
 MOST_LETTERS = 60
+_OPTIONAL = ("payments_cover", "contacts_from", "contacts_to", "teams", "teams_counted")
 _SOURCE_KEYS = {each.name for each in fields(Source)}
 _COLUMN_KEYS = {each.name for each in fields(ColumnSource)}
 
@@ -110,6 +125,14 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         _build_source(each, place, mistakes)
         for place, each in enumerate(_rows(raw, "sources", mistakes, needed=False), start=1)
     )
+    waves = tuple(
+        _build_wave(each, place, mistakes)
+        for place, each in enumerate(_rows(raw, "waves", mistakes, needed=False), start=1)
+    )
+    theory = tuple(
+        _build_step(each, place, mistakes)
+        for place, each in enumerate(_rows(raw, "theory", mistakes, needed=False), start=1)
+    )
     if mistakes:
         raise StudyError(told_mistakes(mistakes))
     return Study(
@@ -125,6 +148,8 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         unit=raw.get("unit", UNITS[0]),
         has_earlier_reports=raw.get("has_earlier_reports", False),
         labels=raw.get("labels", {}),
+        waves=waves,
+        theory=theory,
     )
 
 
@@ -209,11 +234,54 @@ def _build_municipality(raw: Mapping, place: int, mistakes: list[str]) -> Munici
     for key, month in months.items():
         if month is None:
             mistakes.append(f'{here}: {key} is a month in quotes, such as "2014-05".')
+    if raw.get("payments_cover", "study") not in ("all", "study"):
+        mistakes.append(f'{here}: payments_cover is "all" or "study".')
+    if not all(_is_date(raw[key]) for key in ("contacts_from", "contacts_to") if key in raw):
+        mistakes.append(f"{here}: contacts_from and contacts_to are dates, without quotes.")
+    if not all(type(raw[key]) is int for key in ("teams", "teams_counted") if key in raw):
+        mistakes.append(f"{here}: teams and teams_counted are whole numbers.")
     if len(mistakes) > before:
         return None
     if raw["first_day"] > raw["last_day"] or months["payments_from"] > months["payments_to"]:
         mistakes.append(f"{here}: a period ends before it begins.")
-    return Municipality(code, name, raw["first_day"], raw["last_day"], **months)
+    more = {key: raw[key] for key in _OPTIONAL if key in raw}
+    return Municipality(code, name, raw["first_day"], raw["last_day"], **months, **more)
+
+
+def _build_wave(raw: Mapping, place: int, mistakes: list[str]) -> Wave | None:
+    here, before = f"waves, number {place}", len(mistakes)
+    _check_keys(raw, {"code", "from", "to", "frame"}, here, mistakes)
+    code, days = raw.get("code"), (raw.get("from"), raw.get("to"))
+    if not isinstance(code, str) or not WAVE.fullmatch(code):
+        mistakes.append(
+            f'{here}: code is lower-case letters, digits and _ in quotes, such as "2020h2".'
+        )
+    if not all(map(_is_date, days)) or days[0] > days[1]:
+        mistakes.append(f"{here}: from and to are dates such as 2020-09-01, in their order.")
+    if raw.get("frame") not in ("closed", "ongoing"):
+        mistakes.append(f'{here}: frame is "closed" or "ongoing".')
+    return None if len(mistakes) > before else Wave(code, *days, raw["frame"])
+
+
+def _build_step(raw: Mapping, place: int, mistakes: list[str]) -> TheoryStep | None:
+    here, before = f"theory, number {place}", len(mistakes)
+    own = {each.name for each in fields(TheoryStep)} - {"code", "text", "leads_to"}
+    _check_keys(raw, own | {"id", "sv", "en", "leads_to"}, here, mistakes)
+    if not isinstance(raw.get("id"), str) or not WAVE.fullmatch(raw["id"]):
+        mistakes.append(f"{here}: id is lower-case letters, digits and _ in quotes.")
+    if raw.get("level") not in ("activity", "mechanism", "short", "long"):
+        mistakes.append(f"{here}: level is activity, mechanism, short or long.")
+    if not (isinstance(raw.get("sv"), str) and isinstance(raw.get("en"), str)):
+        mistakes.append(f"{here}: give a text for sv and one for en.")
+    if raw.get("metric", "") not in ("", *METRICS):
+        mistakes.append(f"{here}: there is no metric of that name.")
+    if raw.get("direction", "") not in ("", "up", "down"):
+        mistakes.append(f'{here}: direction is "up" or "down".')
+    if len(mistakes) > before:
+        return None
+    given = {key: raw[key] for key in own if key in raw}
+    texts = {"sv": raw["sv"], "en": raw["en"]}
+    return TheoryStep(raw["id"], text=texts, leads_to=tuple(raw.get("leads_to", ())), **given)
 
 
 def _month(value: object) -> date | None:
@@ -317,6 +385,8 @@ def _check_definitions(definitions: Definitions, mistakes: list[str]) -> None:
         mistakes.append("definitions.duration_bands_months: write rising numbers of months.")
     if _month(definitions.split_month) is None:
         mistakes.append('definitions.split_month: write a month in quotes, such as "2020-03".')
+    if set(definitions.favourable_answers) - set(definitions.survey_answers):
+        mistakes.append("definitions.favourable_answers: it may hold only codes of survey_answers.")
     if set(definitions.plan_order) - set(definitions.plans):
         mistakes.append("definitions.plan_order: it may hold only codes that plans declares.")
 

@@ -311,6 +311,8 @@ def _typed_column(
         notes.note(rule, given.header, texts.index[marks.to_numpy(dtype=bool)])
     if kind.kind == "list":
         values = values.where(texts.notna(), pd.Series([[] for _ in texts], texts.index))
+    if kind.maximum is not None:
+        notes.note("E-RANGE", given.header, texts.index[(values > kind.maximum).fillna(False)])
     if kind.minimum is not None:
         notes.note("E-RANGE", given.header, texts.index[(values < kind.minimum).fillna(False)])
     return values

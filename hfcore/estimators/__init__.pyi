@@ -1,3 +1,4 @@
+from .cluster_ratios import cluster_ratio
 from .competing_risks import (
     EventCounts,
     aalen_johansen,
@@ -51,6 +52,7 @@ __all__ = [
     "at_times",
     "boschloo",
     "clopper_pearson",
+    "cluster_ratio",
     "clustered_means",
     "count_events",
     "detectable_difference",

@@ -54,7 +54,7 @@ def plot_costs(
         ax.bar(places, heights, 0.74, fill=False, edgecolor=INK, linestyle=":", label=word)
     ax.set_xticks(places, years)
     number_axis(ax.yaxis, language)
-    ax.set_ylabel(text("axes", "thousand_kronor", language))
+    ax.set_ylabel(text("axes", "cost_axis", language))
     ax.grid(False, axis="x")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False, fontsize=9)
     return title(ax, label("metrics", "cost", language))

@@ -54,7 +54,8 @@ def plot_cumulative_incidence(
     if len(shown) and shown["month"].nunique() == 1:
         return _shares_at_one_month(shown, language, ax)
     ax = new_axes(ax)
-    last = int(rows.loc[rows["metric"].eq("cumulative_incidence"), "month"].max())
+    months = rows.loc[rows["metric"].eq("cumulative_incidence"), "month"]
+    last = int(months.max()) if len(months) else 0
     ax.set_ylim(0, top_of(shown))
     month_axis(ax, [0, last + 1], text("axes", "months_since_start", language), language)
     percent_axis(ax.yaxis, language)

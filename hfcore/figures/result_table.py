@@ -85,7 +85,7 @@ def show_table(
         words = f"{words} {text('words', 'no_rows', language)}".strip()
     if not is_result:
         return Table(*_plain_cells(rows, language), words, language, is_sortable)
-    if across:
+    if across and len(rows):
         cells = _crossed_cells(rows, language, across, always)
     else:
         cells = _result_cells(rows, language, always)

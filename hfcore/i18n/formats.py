@@ -21,6 +21,19 @@ _LEVEL_SECTIONS = {
     "category": "categories",
     "window": "windows",
     "cause": "causes",
+    "of": "denominators",
+    "answer": "answers",
+    "outcome": "outcomes",
+    "rule": "target_rules",
+    "obstacle": "obstacles",
+    "kind": "rule_kinds",
+    "placement": "placements",
+    "contact_kind": "contact_kinds",
+    "counterpart": "counterparts",
+    "party": "counterparts",
+    "arena": "arenas",
+    "principle": "principles",
+    "gap": "gaps",
 }
 
 
@@ -182,7 +195,15 @@ def part_label(dimension: str, level: str, period: str, language: str) -> str:
         return text("words", key, language, first=first, last=last)
     if dimension == "months" and (ends := re.fullmatch(r"(\d+)-(\d+)", code)):
         return text("words", "months_apart", language, first=ends[1], last=ends[2])
-    if dimension in ("months_on_support", "followed_months"):
+    if dimension == "months_since_closure" and "+" in code:
+        first, last = (_band(each, language) for each in code.split("+"))
+        return text("words", "bands_apart", language, first=first, last=last)
+    if dimension in (
+        "months_on_support",
+        "followed_months",
+        "months_since_closure",
+        "months_since_start",
+    ):
         return text("words", dimension, language, band=_band(code, language))
     if dimension == "children":
         return text("words", "children_of", language, band=_band(code, language))
@@ -207,7 +228,7 @@ def period_label(period: str, language: str) -> str:
     >>> period_label("2020-03", "en"), period_label("2019H2", "en"), period_label("2019", "sv")
     ('March 2020', 'half-year 2, 2019', '2019')
     """
-    found = re.fullmatch(r"(\d{4})([QH-])(\d{1,2})", period)
+    found = re.fullmatch(r"(\d{4})([QH-])(\d{1,2})", period.upper())
     if not found:
         return period
     year, kind, part = found.groups()

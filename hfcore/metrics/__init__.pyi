@@ -18,8 +18,18 @@ from .costs import (
     cost_per_household,
 )
 from .data_quality import missing_values, payment_months, rows_by_table, rows_read, rules_met
+from .fidelity import fidelity_rating, meeting_on_schedule, theory_status
+from .followup import (
+    contact_mix,
+    contact_rate,
+    contact_reach,
+    followup_on_time,
+    followup_results,
+    longest_gap,
+)
 from .group_tests import gray_tests, group_differences, hazard_ratios
 from .maryland_scale import design_grade, design_rules
+from .needs_inventory import co_needs, needs_by_measure, placed, unmet_need, unmet_results
 from .participant_flow import flow, household_counts, participation_mean, support_duration
 from .planning import (
     detectable_plans,
@@ -32,7 +42,7 @@ from .plans_over_time import plan_changes_over_time
 from .pooled_curves import pooled_incidence, steadied_shares
 from .pooled_support import pooled_support_effect
 from .price_index import known_in_fixed_prices
-from .queue import queue_incidence, queue_wait
+from .queue import queue_incidence, queue_length, queue_wait
 from .risk_sets import assign_index_months, risk_sets
 from .savings import (
     break_even,
@@ -62,6 +72,17 @@ from .support import (
     support_total,
 )
 from .support_spells import exit_difference, exit_from_support, gap_headlines, reactivation
+from .survey import fade, response_difference, survey_answer, survey_response, survey_results
+from .target_group import (
+    care_centres,
+    eligible,
+    frame,
+    long_term,
+    obstacle_share,
+    reach,
+    rounds,
+    target_group_results,
+)
 from .time_to_closure import (
     cumulative_incidence,
     definition_variants,
@@ -76,6 +97,7 @@ __all__ = [
     "break_even",
     "break_even_chance",
     "build_comparison",
+    "care_centres",
     "caseload",
     "client_hours_per_case",
     "closure_bases",
@@ -86,7 +108,11 @@ __all__ = [
     "closures_against_payments",
     "closures_per_post",
     "closures_per_quarter",
+    "co_needs",
     "comparison_flow",
+    "contact_mix",
+    "contact_rate",
+    "contact_reach",
     "cost",
     "cost_difference",
     "cost_per_exit",
@@ -100,11 +126,17 @@ __all__ = [
     "detectable_plans",
     "detectable_shares",
     "effect_sample",
+    "eligible",
     "exit_difference",
     "exit_from_support",
     "expected_saving",
+    "fade",
     "fair_exit_difference",
+    "fidelity_rating",
     "flow",
+    "followup_on_time",
+    "followup_results",
+    "frame",
     "gap_headlines",
     "gray_tests",
     "group_differences",
@@ -113,10 +145,16 @@ __all__ = [
     "incidence_by_group",
     "incidence_difference",
     "known_in_fixed_prices",
+    "long_term",
+    "longest_gap",
+    "meeting_on_schedule",
     "missing_values",
     "national_saving",
+    "needs_by_measure",
+    "obstacle_share",
     "participation_mean",
     "payment_months",
+    "placed",
     "plan_changed",
     "plan_changes_over_time",
     "plan_closer_to_work",
@@ -126,10 +164,14 @@ __all__ = [
     "pooled_support_effect",
     "pretrend",
     "queue_incidence",
+    "queue_length",
     "queue_wait",
+    "reach",
     "reactivation",
+    "response_difference",
     "restricted_time",
     "risk_sets",
+    "rounds",
     "rows_by_table",
     "rows_read",
     "rules_met",
@@ -143,6 +185,13 @@ __all__ = [
     "support_mean",
     "support_time_at_closure",
     "support_total",
+    "survey_answer",
+    "survey_response",
+    "survey_results",
+    "target_group_results",
+    "theory_status",
+    "unmet_need",
+    "unmet_results",
     "worktime_difference",
     "worktime_permutation",
     "worktime_share",

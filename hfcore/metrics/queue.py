@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 
 from hfcore.estimators import competing_risks, intervals
+from hfcore.estimators.proportions import clopper_pearson
 from hfcore.metrics.contributions import entered, mean_rows
 from hfcore.metrics.incidence_rows import counted, incidence_rows, numbers_behind, worth_at
 from hfcore.results import build_results, join_results, require_columns
@@ -116,3 +118,90 @@ def _mean_wait(waiting: pd.DataFrame, study: Study) -> pd.DataFrame:
             "status": ["ok" if allowed else "too_few"],
         }
     )
+
+
+def queue_length(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """How many participants wait on the last day of each month, and whether the queue will empty.
+
+    Returns
+    -------
+    ``queue_length``: one row a month (``period``) from the first referral to the cut-off: referred
+    by its last day and neither started nor gone by then. ``queue_pressure``: referrals per start of
+    the last 12 months, with the exact interval of two Poisson counts. ``queue_forecast``: months
+    until the queue is empty at that pace, those who leave it included; null and ``too_few`` where
+    the referrals' interval does not lie below starts and leavers, so that the queue may be growing.
+
+    Notes
+    -----
+    Length: a count of all, no interval; L(t) = L(t−1) + referred − started − left. Pressure λ/μ:
+    λ of λ + μ is binomial; Clopper–Pearson's ends p become p / (1 − p). Forecast L / (μ + ω − λ)
+    with ω the leavers, by month, and its ends by Garwood's interval of λ with μ + ω as they are.
+
+    References
+    ----------
+    Clopper & Pearson (1934); Garwood (1936).
+    """
+    require_columns(cohort, _COHORT, "cohort")
+    waiting = queue_times(cohort, study)
+    cutoff = pd.Timestamp(study.cutoff)
+    ended = waiting["started_on"].fillna(waiting["closed_on"])
+    ended = ended.where(ended <= cutoff)
+    if waiting.empty:
+        absent = pd.DataFrame({"metric": ["queue_length"], "status": ["not_available"]})
+        return build_results(absent, unit="count", group="participant")
+    months = pd.period_range(waiting["referred_on"].min(), cutoff, freq="M")
+    rows = []
+    for month in months:
+        day = min(month.end_time.normalize(), cutoff)
+        is_in = (waiting["referred_on"] <= day) & ~(ended <= day).fillna(False)
+        n = int(is_in.sum())
+        key = waiting.loc[is_in, "record_key"].sum()
+        rows.append({"period": str(month), "estimate": float(n), "n": n, "key_n": key})
+    length = pd.DataFrame(rows).assign(metric="queue_length", unit="count", method="full_count")
+    recent = months[-12:].min().start_time
+    counts = [
+        int(((days >= recent) & (days <= cutoff)).sum())
+        for days in (
+            waiting["referred_on"],
+            waiting["started_on"],
+            waiting["closed_on"].where(waiting["cause"].eq(OUTCOMES[1])),
+        )
+    ]
+    pace = _pace(*counts, int(rows[-1]["n"]), min(len(months), 12))
+    key = waiting["record_key"].sum()
+    return build_results(
+        pd.concat([length, pd.DataFrame(pace).assign(key_n=key)]), group="participant"
+    )
+
+
+def _pace(
+    referred: int, started: int, left: int, length: int, months: int
+) -> list[dict[str, object]]:
+    low, high = (float(end) for end in clopper_pearson(referred, referred + started))
+    known = started > 0
+    pressure = {
+        "metric": "queue_pressure",
+        "unit": "ratio",
+        "method": "exact_poisson_ratio",
+        "estimate": referred / started if known else np.nan,
+        "ci_low": low / (1 - low) if known else np.nan,
+        "ci_high": high / (1 - high) if known else np.nan,
+        "n": referred + started,
+        "n_events": referred,
+        "status": "ok" if known else "not_available",
+    }
+    ends = [chi2.ppf(0.025, 2 * referred) / 2 if referred else 0.0]
+    ends.append(chi2.ppf(0.975, 2 * referred + 2) / 2)
+    out = started + left
+    empties = ends[1] < out
+    forecast = {
+        "metric": "queue_forecast",
+        "unit": "months",
+        "method": "outflow_minus_inflow",
+        "estimate": length / (out - referred) * months if empties else np.nan,
+        "ci_low": length / (out - ends[0]) * months if empties else np.nan,
+        "ci_high": length / (out - ends[1]) * months if empties else np.nan,
+        "n": length,
+        "status": "ok" if empties else "too_few",
+    }
+    return [pressure, forecast]

@@ -16,8 +16,15 @@ import pandas as pd
 
 from hfcore.errors import UsageError
 from hfcore.study_file import NAME
+from hfdemo import target_group
 from hfdemo.budgets import place_budget
 from hfdemo.caseflow import build_caseload, build_worktime
+from hfdemo.collaboration import (
+    build_care_centres,
+    build_contacts,
+    build_fidelity,
+    build_meetings,
+)
 from hfdemo.designs import (
     BUNDLED,
     STAFF_FTE,
@@ -28,6 +35,7 @@ from hfdemo.designs import (
     choose_design,
 )
 from hfdemo.export_layouts import LAYOUTS, raw_rows, source_sections
+from hfdemo.family_survey import Survey, build_survey
 from hfdemo.household_process import stream
 from hfdemo.municipality_process import Simulated, simulate_place
 from hfdemo.people import PLANS
@@ -44,6 +52,58 @@ from hfdemo.truth import place_truth
 TRUTH = "truth.json"
 # Of the country's population, as the report that scales up takes it.
 NATIONAL_SHARES = {"hasky": "national_shares = { population = 0.01 }\n"}
+THEORY = """[[theory]]
+id = "often_together"
+level = "activity"
+sv = "Familjen följs upp minst varannan vecka"
+en = "The family is followed up at least every other week"
+leads_to = ["trust"]
+metric = "followup_on_time"
+
+[[theory]]
+id = "care_early"
+level = "activity"
+sv = "Vården kommer in tidigt"
+en = "Health care comes in early"
+leads_to = ["trust"]
+metric = "first_care_contact"
+
+[[theory]]
+id = "trust"
+level = "mechanism"
+sv = "Familjen får tilltro till sin förmåga"
+en = "The family gains trust in what it can do"
+leads_to = ["participation", "self_support"]
+
+[[theory]]
+id = "participation"
+level = "short"
+sv = "Ökad delaktighet"
+en = "More participation"
+
+[[theory]]
+id = "health"
+level = "short"
+sv = "Bättre hälsa"
+en = "Better health"
+
+[[theory]]
+id = "self_support"
+level = "long"
+sv = "Egen försörjning: lägre försörjningsstöd"
+en = "Self-sufficiency: lower support"
+metric = "support_effect"
+dimension = "window"
+level_of = "1-12"
+direction = "down"
+
+[[theory]]
+id = "resilience"
+level = "long"
+sv = "Motståndskraft"
+en = "Resilience"
+"""
+PRACTICE = ("survey", "contacts", "meetings", "fidelity", "care_centres")
 REPEATED = 3
 SPLIT_SHARE = 0.02
 WORKTIME_WEEKS = ("2014-11-03", "2014-11-10")
@@ -72,12 +132,16 @@ def write_demo(
     """
     if not NAME.fullmatch(name):
         raise UsageError("name: write lower-case letters, digits and hyphens, at most 40.")
+    is_inventory = name == target_group.NAME
     design = choose_design(name, municipalities, households, effect, seed)
     folder, half = raw_root / name, raw_root / f".{name}.half"
     _refuse_real(folder)
     shutil.rmtree(half, ignore_errors=True)
     try:
-        _write_study(half, design, seed, clean)
+        if is_inventory:
+            _write_inventory(half, seed, clean)
+        else:
+            _write_study(half, design, seed, clean)
         shutil.rmtree(folder, ignore_errors=True)
         half.rename(folder)
     finally:
@@ -95,6 +159,8 @@ def _write_study(folder: Path, design: Design, seed: int, clean: bool) -> None:
         _write_place(folder / code, simulated, look, rng, design.has_staff)
         if has_budget(design):
             _write(folder / code, "budget", _budget_rows(code), look)
+        for table, rows in _practice(design, place, seed, simulated).items():
+            _write(folder / code, table, raw_rows(table, rows), look)
         truth[code] = place_truth(simulated)
     (folder / "study.toml").write_bytes(study_text(design, clean).encode("utf-8"))
     (folder / TRUTH).write_bytes(_truth_text(design, seed, truth).encode("utf-8"))
@@ -114,6 +180,32 @@ def _budget_rows(code: str) -> RawRows:
         for name in numbers
     }
     return raw_rows("budget", budget.assign(**told))
+
+
+def _practice(
+    design: Design, place: Place, seed: int, simulated: Simulated
+) -> dict[str, pd.DataFrame]:
+    """The tables on how the programme was carried out, each from a stream of its own."""
+    code, households = place.municipality.code, simulated.households
+    own = {name: stream(seed, design.name, code, name) for name in PRACTICE}
+    found = {}
+    if place.survey:
+        found["survey"] = build_survey(own["survey"], households, place.survey)
+    if place.contact_days:
+        days = place.contact_days
+        found["contacts"] = build_contacts(own["contacts"], households, design.cutoff, days)
+        first, last = place.municipality.first_day, place.municipality.last_day
+        found["meetings"] = build_meetings(own["meetings"], first, last)
+        found["fidelity"] = build_fidelity(own["fidelity"], "2020h2")
+        found["care_centres"] = build_care_centres(place.care_centres)
+    return found
+
+
+def _write_inventory(folder: Path, seed: int, clean: bool) -> None:
+    text = target_group.write_inventory(folder, seed, clean)
+    truth = {"study": target_group.NAME, "is_simulated": True, "seed": seed}
+    (folder / "study.toml").write_bytes(text.encode("utf-8"))
+    (folder / TRUTH).write_bytes((json.dumps(truth, indent=1) + "\n").encode("utf-8"))
 
 
 def _refuse_real(folder: Path) -> None:
@@ -138,8 +230,13 @@ def _truth_text(design: Design, seed: int, truth: dict) -> str:
 def study_text(design: Design, clean: bool) -> str:
     """The study.toml of a simulated study."""
     plans = ", ".join(f'"{plan}"' for plan in PLANS)
-    lacking = () if design.has_staff else ("worktime", "caseload")
+    surveys = [place.survey for place in design.places if place.survey]
+    has_contacts = any(place.contact_days for place in design.places)
+    lacking = ("needs", "measures")
+    lacking += () if design.has_staff else ("worktime", "caseload")
     lacking += () if has_budget(design) else ("budget",)
+    lacking += () if surveys else ("survey",)
+    lacking += () if has_contacts else ("contacts", "meetings", "fidelity", "care_centres")
     tables = tuple(table for table in LAYOUTS if table not in lacking)
     head = f"""# Simulated households: no row in this study is a real person.
 name = "{design.name}"
@@ -151,12 +248,24 @@ unit = "{design.unit}"
 has_earlier_reports = {str(bool(design.name in BUNDLED)).lower()}
 """
     places = "\n".join(_municipality_text(place) for place in design.places)
+    waves = "\n".join([*map(_wave_text, surveys), *([THEORY] if has_contacts else [])])
     definitions = f"""[definitions]
 plans = [{plans}]
 # Distance to work, nearest first.
 plan_order = [{plans}]
 {NATIONAL_SHARES.get(design.name, "")}"""
-    return "\n".join([head, places, definitions, source_sections(tables, clean)])
+    return "\n".join(
+        [head, places, definitions, *filter(None, [waves]), source_sections(tables, clean)]
+    )
+
+
+def _wave_text(survey: Survey) -> str:
+    return f"""[[waves]]
+code = "{survey.wave}"
+from = {survey.first_day}
+to = {survey.last_day}
+frame = "closed"
+"""
 
 
 def _municipality_text(place: Place) -> str:

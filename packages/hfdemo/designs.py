@@ -15,6 +15,7 @@ from hfcore.errors import UsageError
 from hfcore.study import Municipality
 from hfdemo.calibration import Margins
 from hfdemo.caseflow import Flow
+from hfdemo.family_survey import Survey
 from hfdemo.household_process import CAUSES, Process, stream
 from hfdemo.raw_exports import NARROW_SPACE, NO_BREAK_SPACE
 
@@ -38,6 +39,8 @@ class Place:
     thousands: str = NO_BREAK_SPACE
     margins: Margins | None = None
     flow: Flow | None = None
+    survey: Survey | None = None
+    contact_days: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,15 @@ HELA_FAMILJEN = Design(
             121,
             draw=15,
             care_centres=("Näsby", "Vilan", "Östermalm"),
+            contact_days=11.0,
+            survey=Survey(
+                wave="2020h2",
+                first_day="2020-09-01",
+                last_day="2020-12-31",
+                contacted=68,
+                answered=62,
+                answers={"helped": (35, 18, 9), "changed_view": (13, 7, 42)},
+            ),
             margins=Margins(
                 couples=51,
                 single_women=60,

@@ -77,6 +77,43 @@ _CATEGORIES = {
     "administration": "Administration",
     "other": "Övrig tidsåtgång",
 }
+_QUESTIONS = {"helped": "Har insatsen hjälpt er", "changed_view": "Har er syn ändrats"}
+_NEEDS = {
+    "swedish": "Svenska",
+    "work_experience": "Arbetslivserfarenhet",
+    "schooling": "Utbildning",
+    "physical_health": "Fysisk ohälsa",
+    "mental_health": "Psykisk ohälsa",
+    "full_time_sick_leave": "Sjukskriven på heltid",
+    "suspected_disability": "Misstänkt funktionsnedsättning",
+}
+_MEASURES = {
+    "job_coaching": "Jobbcoachning",
+    "internship": "Praktikplats",
+    "vocational_course": "Yrkesutbildning",
+    "health_group": "Hälsogrupp",
+}
+_KINDS = {
+    "home_visit": "Hembesök",
+    "meeting": "Möte",
+    "phone": "Telefon",
+    "digital": "Digitalt",
+}
+_COUNTERPARTS = {
+    "household": "Familjen",
+    "care_centre": "Vårdcentral",
+    "psychiatry": "Psykiatri",
+    "employment_service": "Arbetsförmedlingen",
+    "social_insurance_agency": "Försäkringskassan",
+    "school": "Skola",
+}
+_ARENAS = {
+    "steering_group": "Styrgrupp",
+    "work_group": "Arbetsgrupp",
+    "workshop": "Workshop",
+    "care_network": "Samverkansträff vården",
+}
+_RATERS = {"advisers": "Rådgivare", "care_contacts": "Vårdkontakter", "managers": "Chefer"}
 
 LAYOUTS: dict[str, Layout] = {
     "households": Layout(
@@ -152,6 +189,80 @@ LAYOUTS: dict[str, Layout] = {
         },
         sheet="Ärendemängd",
         titles=("Aktuella ärenden och årsarbetare", "Simulerade uppgifter"),
+    ),
+    "contacts": Layout(
+        "kontakter.csv",
+        {
+            "household_id": Field("Ärendenummer"),
+            "on": Field("Datum", DAY),
+            "kind": Field("Kontaktform", words=_KINDS),
+            "counterpart": Field("Med vem", words=_COUNTERPARTS),
+            "coordinated_plan": Field("SIP", words={"true": "Ja", "false": "Nej"}),
+        },
+    ),
+    "meetings": Layout(
+        "moten.csv",
+        {
+            "on": Field("Datum", DAY),
+            "arena": Field("Forum", words=_ARENAS),
+            "parties": Field("Deltog"),
+            "held": Field("Hölls", words={"true": "Ja", "false": "Nej"}),
+        },
+    ),
+    "fidelity": Layout(
+        "principer.csv",
+        {
+            "wave": Field("Omgång", words={"2020h2": "Hösten 2020"}),
+            "principle": Field("Princip"),
+            "aspect": Field(
+                "Fråga",
+                words={"meaningful": "Meningsfull", "followed": "Följs", "results": "Ger resultat"},
+            ),
+            "rater_group": Field("Bedömare", words=_RATERS),
+            "raters": Field("Antal bedömare"),
+            "rating": Field("Betyg"),
+            "source": Field("Källa", words={"interview": "Intervju"}),
+        },
+    ),
+    "care_centres": Layout(
+        "vardcentraler.csv",
+        {
+            "care_centre": Field("Vårdcentral"),
+            "listed_persons": Field("Listade"),
+            "has_contact_function": Field("Vårdkontakt", words={"true": "Ja", "false": "Nej"}),
+            "since": Field("Sedan"),
+        },
+    ),
+    "needs": Layout(
+        "behov.csv",
+        {"person_id": Field("Personnummer"), "need": Field("Behov", words=_NEEDS)},
+    ),
+    "measures": Layout(
+        "atgarder.csv",
+        {
+            "measure": Field("Åtgärd", words=_MEASURES),
+            "requires": Field("Kräver"),
+            "excludes": Field("Tar inte emot"),
+            "addresses": Field("Hjälper med"),
+            "places": Field("Platser"),
+        },
+    ),
+    "survey": Layout(
+        "enkat.csv",
+        {
+            "wave": Field("Omgång", words={"2020h2": "Hösten 2020"}),
+            "household_id": Field("Ärendenummer"),
+            "status": Field(
+                "Kontakt",
+                words={
+                    "not_contacted": "Ej kontaktad",
+                    "no_answer": "Ej svar",
+                    "answered": "Svarat",
+                },
+            ),
+            "question": Field("Fråga", words=_QUESTIONS),
+            "answer": Field("Svar", words={"yes": "Ja", "partly": "Delvis", "no": "Nej"}),
+        },
     ),
 }
 

@@ -22,6 +22,7 @@ from hfcore.figures.plot_style import (
     folded,
     is_narrow,
     month_axis,
+    new_axes,
     percent_axis,
     styled,
 )
@@ -54,6 +55,8 @@ def plot_small_multiples(
     shown = rows.loc[rows["estimate"].notna() & rows["month"].notna()]
     shown = shown.sort_values("month", kind="stable")
     codes = [code for code in dict.fromkeys(rows["municipality"]) if code != ALL]
+    if not codes:
+        return new_axes(None)
     panels = _panels(codes, names or {}, language)
     together, own = (
         shown.loc[shown["municipality"].eq(ALL)],

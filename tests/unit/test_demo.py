@@ -66,6 +66,8 @@ def test_the_mapping_names_the_headers_of_the_files(folders):
         assert study.is_simulated
         for source in study.sources:
             path = folder / source.files[0]
+            if source.table == "survey" and not path.exists():
+                continue  # one municipality of a study asked its families
             if source.format == "csv":
                 text = path.read_bytes().decode(source.encoding)
                 header, width = text.splitlines()[0].split(";"), text.splitlines()[1].count(";")

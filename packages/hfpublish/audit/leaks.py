@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 from hfcore.identifiers import is_luhn, plain
 
@@ -112,9 +113,15 @@ def _parquet_text(content: bytes) -> bytes:
     file = parquet.ParquetFile(io.BytesIO(content))
     table = file.read()
     metadata = b" ".join(b"%s %s" % each for each in (table.schema.metadata or {}).items())
-    cells = (str(cell) for column in table.columns for cell in column.unique().to_pylist())
+    cells = (str(cell) for column in table.columns for cell in _distinct(column))
     # Parted by more than a blank: two amounts, one below the other, are no personal number.
     return metadata + b"\n" + "\n;\n".join(cells).encode()
+
+
+def _distinct(column: Any) -> list[object]:
+    """The cells of a column, each once; Arrow knows of no distinct lists."""
+    is_nested = column.type.num_fields > 0
+    return column.to_pylist() if is_nested else column.unique().to_pylist()
 
 
 def _png_texts(content: bytes) -> Iterator[bytes]:

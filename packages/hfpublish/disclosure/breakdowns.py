@@ -33,14 +33,16 @@ def merge_categories(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
     if not parts.any():
         return rows
     whole = rows["cause"].where(column.ne("cause"), rows["level"])
-    keys = [*_figure_keys(rows), "dimension", "_column", "_whole"]
+    # The parts of two surveys are two wholes.
+    wave = rows["period"].where(column.ne("period"), "")
+    keys = [*_figure_keys(rows), "dimension", "_column", "_whole", "_wave"]
     merged = [
         _merge_one(cells, publication)
-        for _, cells in rows.assign(_column=column, _whole=whole)
+        for _, cells in rows.assign(_column=column, _whole=whole, _wave=wave)
         .loc[parts]
         .groupby(keys, sort=False, dropna=False)
     ]
-    joined = pd.concat([rows.loc[~parts], *merged]).drop(columns=["_column", "_whole"])
+    joined = pd.concat([rows.loc[~parts], *merged]).drop(columns=["_column", "_whole", "_wave"])
     return joined.sort_index(kind="stable").reset_index(drop=True)
 
 

@@ -19,15 +19,18 @@ from hfcore.study import Study
 KINDS = {
     "count": (
         "households women men children flow closure_reason closures_per_quarter eligible "
-        "queue_length inflow"
+        "queue_length inflow care_centre_households sick_by_care_centre placed"
     ),
     "share": (
         "support_duration_band closure_share_naive closure_share_entered plan_changed "
-        "plan_unchanged plan_closer_to_work unmet_need followup_on_time contact_mix "
-        "coordinated_plan survey_response survey_answer"
+        "plan_unchanged plan_closer_to_work unmet_need longest_gap "
+        "eligible_share reach obstacle_share care_centre_share care_centre_cumulative no_measure "
+        "sole_obstacle common_obstacle opened_by co_needs rounds_share long_term very_long_term "
+        "survey_response survey_answer fade"
     ),
     "curve": (
-        "cumulative_incidence still_in_intervention exit_from_support reactivation queue_incidence"
+        "cumulative_incidence still_in_intervention exit_from_support reactivation queue_incidence "
+        "coordinated_plan contact_reach first_care_contact"
     ),
     "mean": (
         "support_duration_at_start queue_wait participation_mean closure_time_naive support_mean "
@@ -41,13 +44,16 @@ KINDS = {
         "detectable_difference plan_changed_difference plan_changed_over_time "
         "plan_closer_over_time queue_restricted_mean break_even_share break_even_months "
         "saving_per_household net_per_household break_even_effect break_even_chance "
-        "national_saving"
+        "national_saving response_difference fade_difference followup_on_time contact_mix "
+        "contact_rate rounds queue_pressure queue_forecast"
     ),
     "per_count": (
         "cost_per_household cost_per_exit cost_per_extra_exit closures_per_post stock_duration"
     ),
     "staff": "caseload worktime_share worktime_difference client_hours_per_case",
-    "plain": "claim_check design_grade fidelity_rating",
+    "plain": "claim_check design_grade fidelity_rating frame meeting_on_schedule party_attendance "
+    "adherence fidelity_spread theory_status",
+    "rate": "per_1000_listed",
 }
 KIND_OF = {metric: kind for kind, metrics in KINDS.items() for metric in metrics.split()}
 # The metrics whose rows are the parts of one whole, and the column that tells the parts apart.
@@ -55,7 +61,12 @@ PARTITIONS = {
     "closure_reason": "level",
     "closures_per_quarter": "period",
     "support_duration_band": "level",
-    "contact_mix": "level",
+    "longest_gap": "level",
+    "eligible": "level",
+    "obstacle_share": "level",
+    "care_centre_households": "level",
+    "care_centre_share": "level",
+    "sick_by_care_centre": "level",
     "survey_answer": "level",
     "closure_share_naive": "cause",
     "closure_share_entered": "cause",

@@ -21,7 +21,9 @@ from hfpublish.disclosure.protection import (
     round_to,
     withhold,
 )
+from hfpublish.disclosure.share_bounds import counted_shares, shown_rates, widened_bounds
 
+PAIRS = ("co_needs",)
 EXTREMES = ("minimum", "maximum", "longest", "shortest", "mode")
 SUM_STEP, LARGE_SUM_STEP, LARGE_SUM = 1_000, 10_000, 1_000_000
 FINE_MEAN_STEP, COARSE_MEAN_STEP = 100, 500
@@ -67,6 +69,9 @@ def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
         return rows
     shares = is_kind(rows, "share")
     enough = at_least(rows, publication.min_share_denominator) & rows["n_events"].notna()
+    # Two needs together lie closer to a single person than one need does.
+    pairs = rows["metric"].isin(PAIRS)
+    enough &= ~pairs | at_least(rows, publication.min_quartile_n)
     rows = withhold(rows, shares & ~enough)
     shares = is_kind(rows, "share")
     part, whole = (rows[name].astype("float64") for name in ("shown_events", "shown_n"))
@@ -83,6 +88,7 @@ def protected_shares(rows: pd.DataFrame, publication: Publication) -> pd.DataFra
             for column, values in zip(ESTIMATE, told, strict=True)
         },
     )
+    rows = counted_shares(widened_bounds(rows, publication), publication)
     return mark(rows, shares, "cell_key")
 
 
@@ -112,6 +118,7 @@ def rounded_means(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     Months are rounded to halves. The smallest, the largest and the most common value are never
     shown. Points of a monthly series are let through or not by rule 10.
     """
+    rows = shown_rates(rows, publication)
     if not is_kind(rows, "mean").any():
         return rows
     means = is_kind(rows, "mean")
