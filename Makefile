@@ -27,6 +27,10 @@ test: env-test studies
 	$(PY) -m ruff format --check .
 	$(PY) -m pytest $(PYTEST_FLAGS)
 
+# The types of each package; .mypy_cache makes the second time quick.
+types: env-test
+	$(PY) -m mypy
+
 lab: tables
 	$(PY) -m jupyter lab $(LAB_FLAGS) --notebook-dir=notebooks
 
@@ -79,7 +83,7 @@ python:
 	}
 
 clean:
-	rm -rf .venv data/processed .pytest_cache .ruff_cache .hypothesis
-	find hfcore tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv data/processed .pytest_cache .ruff_cache .hypothesis .mypy_cache docs/_build dist
+	find hfcore packages tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: report test lab bench compare notebooks tables studies env env-test lock python clean
+.PHONY: report test types lab bench compare notebooks tables studies env env-test lock python clean
