@@ -1,5 +1,7 @@
 # make report   set up, run the bundled studies, say which page to open
 # make test     every check: style, tests, examples in the code, notebooks
+# make quick    the quick unit tests, under a minute
+# make types, make docs, make wheel, make lowest   the checks beside make test
 # make lab      JupyterLab on the notebooks
 # make bench    the benchmarks
 # make compare  whether two folders of results are the same
@@ -14,6 +16,7 @@ STUDIES = hela-familjen hasky orebro-forstudie
 LAB_FLAGS = --LabApp.news_url=None \
     --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 PYTEST_FLAGS = -n 2 --dist loadfile
+QUICK = not slow and not browser and not nightly
 
 report: studies
 	@echo
@@ -26,6 +29,30 @@ test: env-test studies
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m pytest $(PYTEST_FLAGS)
+
+# The unit tests but for those marked slow.
+quick: env-test
+	$(PY) -m pytest -q $(PYTEST_FLAGS) tests/unit -m "$(QUICK)"
+
+# The wheel alone in a bare environment: imports, command and a run of the demonstration.
+wheel: env-test
+	$(PY) -m pytest -q tests/packaging -m packaging
+
+# The unit tests with the lowest versions that pyproject.toml allows.
+lowest: env-test
+	.venv/bin/uv venv -q --clear --python $(PY) .venv/lowest
+	.venv/bin/uv pip install -q --python .venv/lowest/bin/python --resolution lowest-direct \
+	    --exclude-newer "7 days" -e ".[setup,test,validation]"
+	.venv/lowest/bin/python -m pytest -q -n 2 --dist loadfile tests/unit -m "$(QUICK)"
+
+# The site of the documentation, from what is committed; a warning is an error.
+docs: env-test
+	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+# The types of each package; .mypy_cache makes the second time quick.
+types: env-test
+	$(PY) -m mypy
 
 lab: tables
 	$(PY) -m jupyter lab $(LAB_FLAGS) --notebook-dir=notebooks
@@ -79,7 +106,7 @@ python:
 	}
 
 clean:
-	rm -rf .venv data/processed .pytest_cache .ruff_cache .hypothesis
-	find hfcore tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv data/processed .pytest_cache .ruff_cache .hypothesis .mypy_cache docs/_build docs/generated dist
+	find hfcore packages tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: report test lab bench compare notebooks tables studies env env-test lock python clean
+.PHONY: report test quick types docs wheel lowest lab bench compare notebooks tables studies env env-test lock python clean

@@ -250,7 +250,9 @@ def lock(options):
     """Resolve pyproject.toml into both locks (the second keeps the first) and environment.yml."""
     ensure("test")
     compile_lock("run", ["--extra", "setup", *options])
-    extras = [part for name in ("setup", "validation", "test") for part in ("--extra", name)]
+    extras = [
+        part for name in ("setup", "validation", "test", "docs") for part in ("--extra", name)
+    ]
     compile_lock("test", [*extras, "-c", LOCKS["run"], *options])
     conda = conda_environment(read_lock(ROOT / LOCKS["test"]))
     (ROOT / "environment.yml").write_text(conda, encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import pandas as pd
 
 from hfcore.errors import MetricInputError
@@ -295,7 +297,7 @@ def one_row(protected: pd.DataFrame, metric: str, **where: object) -> pd.Series 
     return (shown if len(shown) else rows).iloc[0]
 
 
-def is_shown(row: pd.Series | None) -> bool:
+def is_shown(row: pd.Series | None) -> TypeGuard[pd.Series]:
     """Whether a row exists and has an estimate to show."""
     return row is not None and bool(pd.notna(row["estimate"]))
 

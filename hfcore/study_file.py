@@ -141,10 +141,10 @@ def build_study(raw: Mapping[str, Any]) -> Study:
         is_simulated=raw["is_simulated"],
         cutoff=raw["cutoff"],
         price_year=raw["price_year"],
-        municipalities=municipalities,
+        municipalities=tuple(each for each in municipalities if each),
         definitions=definitions,
         publication=publication,
-        sources=sources,
+        sources=tuple(each for each in sources if each),
         unit=raw.get("unit", UNITS[0]),
         has_earlier_reports=raw.get("has_earlier_reports", False),
         labels=raw.get("labels", {}),
@@ -222,7 +222,8 @@ def _build_municipality(raw: Mapping, place: int, mistakes: list[str]) -> Munici
     here = f"municipalities, number {place}"
     before = len(mistakes)
     _check_keys(raw, {each.name for each in fields(Municipality)}, here, mistakes)
-    code, name = raw.get("code"), raw.get("name")
+    code: Any = raw.get("code")
+    name: Any = raw.get("name")
     if not isinstance(code, str) or not CODE.fullmatch(code):
         mistakes.append(f'{here}: code is four digits in quotes, such as "0180".')
     if not isinstance(name, str) or not name.strip():
@@ -230,7 +231,7 @@ def _build_municipality(raw: Mapping, place: int, mistakes: list[str]) -> Munici
     for key in ("first_day", "last_day"):
         if not _is_date(raw.get(key)):
             mistakes.append(f"{here}: {key} is a date such as 2016-05-01, without quotes.")
-    months = {key: _month(raw.get(key)) for key in ("payments_from", "payments_to")}
+    months: dict[str, Any] = {key: _month(raw.get(key)) for key in ("payments_from", "payments_to")}
     for key, month in months.items():
         if month is None:
             mistakes.append(f'{here}: {key} is a month in quotes, such as "2014-05".')
@@ -284,7 +285,7 @@ def _build_step(raw: Mapping, place: int, mistakes: list[str]) -> TheoryStep | N
     return TheoryStep(raw["id"], text=texts, leads_to=tuple(raw.get("leads_to", ())), **given)
 
 
-def _month(value: object) -> date | None:
+def _month(value: Any) -> date | None:
     if isinstance(value, str) and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
         year = int(value[:4])
         return date(year, int(value[5:]), 1) if YEARS[0] <= year <= YEARS[1] else None
@@ -410,11 +411,11 @@ def _build_source(raw: Mapping, place: int, mistakes: list[str]) -> Source | Non
     here = f"sources, number {place}"
     before = len(mistakes)
     _check_keys(raw, _SOURCE_KEYS | set(_OPTIONS), here, mistakes)
-    table = raw.get("table")
+    table: Any = raw.get("table")
     if not isinstance(table, str) or table not in TABLES or table in TECHNICAL_TABLES:
         known = ", ".join(name for name in TABLES if name not in TECHNICAL_TABLES)
         mistakes.append(f"{here}: table is one of {known}.")
-    files = raw.get("files")
+    files: Any = raw.get("files")
     if not isinstance(files, list) or not files or not all(map(_is_safe_pattern, files)):
         mistakes.append(
             f"{here}: files is a list of names or patterns inside the municipality's folder."
@@ -427,7 +428,7 @@ def _build_source(raw: Mapping, place: int, mistakes: list[str]) -> Source | Non
         mistakes.append(f"{here}: columns says for each column its header or a table of settings.")
     if len(mistakes) > before:
         return None
-    built = {
+    built: dict[str, Any] = {
         name: _build_column(each, f"{here}, column {name}", mistakes)
         for name, each in columns.items()
     }
@@ -478,7 +479,7 @@ def _is_encoding(name: str) -> bool:
         return name.lower().replace("_", "-") in ("utf-16", "utf-16-le", "utf-16-be")
 
 
-def _build_shared(raw: object, here: str, mistakes: list[str]) -> ColumnSource | None:
+def _build_shared(raw: Any, here: str, mistakes: list[str]) -> ColumnSource | None:
     """The column of a shared file that says whose a row is."""
     is_read = isinstance(raw, str | Mapping) and raw
     built = _build_column(raw, f"{here}, municipality", mistakes) if is_read else None
@@ -491,7 +492,7 @@ def _build_shared(raw: object, here: str, mistakes: list[str]) -> ColumnSource |
     return None
 
 
-def _is_safe_pattern(pattern: object) -> bool:
+def _is_safe_pattern(pattern: Any) -> bool:
     if not isinstance(pattern, str) or not pattern or pattern.startswith(("/", "\\")):
         return False
     parts = re.split(r"[/\\]", pattern)

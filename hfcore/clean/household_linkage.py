@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -108,7 +109,7 @@ def heads_of(units: pd.DataFrame) -> dict[str, str]:
     return heads
 
 
-def as_texts(units: pd.DataFrame, **columns: object) -> pd.DataFrame:
+def as_texts(units: pd.DataFrame, **columns: Any) -> pd.DataFrame:
     """Columns of a table as texts, each row with the place that it was read from."""
     named = units[["_file", "_row"]].assign(**columns)
     return named.assign(**{name: named[name].astype("str").fillna("") for name in columns})
@@ -122,6 +123,8 @@ def by_file(
     for number, part in enumerate(parts):
         for place, text in enumerate(texts):
             rows = part.loc[part["_file"] == place].set_index("_row")[list(columns)]
-            told = {} if number == 0 else {"problems": [], "stopped": stopped_rows()}
+            told: dict[str, Any] = (
+                {} if number == 0 else {"problems": [], "stopped": stopped_rows()}
+            )
             tables.append(replace(text, rows=rows.rename_axis(index="row"), **told))
     return tables

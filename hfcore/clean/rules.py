@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from hfcore.errors import MAX_ROWS_NAMED, Problem
 
@@ -29,7 +30,9 @@ class RefusedFileError(Exception):
 
     def __init__(self, rule: str, **words: str):
         super().__init__(rule)
-        self.rule, self.words = rule, words
+        self.rule = rule
+        # Any, since they fill keyword arguments of several types.
+        self.words: dict[str, Any] = dict(words)
 
 
 @cache

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -75,6 +75,8 @@ class TextTable:
 class Readable(Protocol):
     """Something other than a file that can be read as one."""
 
+    name: str
+
     def read_as(self, source: Source, file: str) -> TextTable:
         """The texts, told under the name of a file."""
 
@@ -123,7 +125,7 @@ def check_kind(kind: str, declared: str) -> None:
         raise RefusedFileError("E-FORMAT kind", **words)
 
 
-def stopped_rows(rows: object = (), column: str = "", rule: str = "") -> pd.DataFrame:
+def stopped_rows(rows: Any = (), column: Any = "", rule: str = "") -> pd.DataFrame:
     """A frame of rows that cannot go on."""
     numbers = np.array(list(rows), dtype="int64")
     texts = {
@@ -395,7 +397,7 @@ def normal_header(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text.replace("\ufeff", "")).split())
 
 
-def _shown_headers(missing: list[str], found: list[str], width: int) -> dict[str, str]:
+def _shown_headers(missing: list[str], found: list[str], width: int) -> dict[str, Any]:
     """Missing and found headers for a message; a row that is no header may hold personal data."""
     unknown = f"({width})"
     names = [harmless(each) for each in found if each and not re.search(r"\d{3}|@", each)]
@@ -429,9 +431,9 @@ def _any_cell(frame: pd.DataFrame, pattern: re.Pattern) -> pd.Series:
     return found
 
 
-def _with_marks(table: TextTable, headers: list[str], grid: object) -> TextTable:
+def _with_marks(table: TextTable, headers: list[Any], grid: Any) -> TextTable:
     """Note numeric cells by header, and stop rows with a formula that has no saved result."""
-    numeric: dict[str, list[int]] = {}
+    numeric: dict[Any, list[int]] = {}
     bare = []
     for header in table.rows:
         place = headers.index(header)
@@ -440,6 +442,7 @@ def _with_marks(table: TextTable, headers: list[str], grid: object) -> TextTable
         known = table.rows.index.intersection(rows)
         bare.append(stopped_rows(known, header, "E-FORMULA"))
     stopped = pd.concat([table.stopped, *bare])
-    kept = table.rows.drop(index=pd.concat(bare)["row"].unique() if bare else [])
+    without: Any = pd.concat(bare)["row"].unique() if bare else []
+    kept = table.rows.drop(index=without)
     places = {header: pd.Index(sorted(rows)) for header, rows in numeric.items() if rows}
     return TextTable(table.file, table.sheet, kept, places, stopped, table.problems)

@@ -26,7 +26,7 @@ INK, GREY, PALE = "#222222", "#6b6b6b", "#d9d9d9"
 PALETTE = ("#0b3c5d", "#c8690a", "#3f8f6b", "#8a5a9e", "#7a7a7a", "#b8a12c", "#5fa8d3")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (1, 1)), "-", (0, (4, 4)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-GROUP_STYLE = {
+GROUP_STYLE: dict[str, dict[str, Any]] = {
     "participant": {"color": PALETTE[0], "linestyle": DASHES[0], "marker": "o"},
     "control": {"color": PALETTE[1], "linestyle": DASHES[1], "marker": "s"},
     "comparison": {"color": PALETTE[2], "linestyle": DASHES[2], "marker": "^"},
@@ -42,7 +42,7 @@ NARROW_WORDS, NARROW_LABEL = 30, 15
 _is_narrow: ContextVar[bool] = ContextVar("is_narrow", default=False)
 DPI = 100
 COLOURS_IN_PNG = 96
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.edgecolor": GREY,

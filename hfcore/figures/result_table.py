@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import (
@@ -96,7 +98,7 @@ def _with_parts(rows: pd.DataFrame, language: str) -> pd.DataFrame:
     """The rows with one column ``part``, in words, instead of dimension, level and period."""
     if not {"dimension", "level"} <= set(rows.columns):
         return rows
-    place = rows.columns.get_loc("dimension")
+    place = list(rows.columns).index("dimension")
     told = rows.drop(columns=["dimension", "level", "period"], errors="ignore")
     told.insert(place, "part", part_labels(rows, language))
     return told
@@ -153,7 +155,7 @@ def _name_columns(rows: pd.DataFrame, language: str, always: str | None) -> tupl
     return cells, values
 
 
-def _name(column: str, value: object, language: str) -> str:
+def _name(column: str, value: Any, language: str) -> str:
     if pd.isna(value) or value == "":
         # Never an empty heading of a row: screen readers announce it as nothing.
         return text("words", "whole", language) if column == "part" else ""
@@ -203,7 +205,7 @@ def _crossed_cells(
     return frame, pd.DataFrame(np.nan, index=frame.index, columns=frame.columns)
 
 
-def _head(across: str, value: object, language: str) -> str:
+def _head(across: str, value: Any, language: str) -> str:
     """The heading of a column that stands for one value."""
     if across == "month" and pd.notna(value):
         return text("words", "after_months", language, month=int(value))
@@ -229,7 +231,7 @@ def _heading(column: str, language: str) -> str:
     return column.replace("_", " ")
 
 
-def _plain_text(value: object, column: str, series: pd.Series, language: str) -> str:
+def _plain_text(value: Any, column: str, series: pd.Series, language: str) -> str:
     if not isinstance(value, list | tuple) and pd.isna(value):
         return text("words", "missing", language)
     if is_bool_dtype(series):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -70,7 +72,7 @@ def plot_shares(
     _name_lines(ax, lines, names, styles)
     _numbers(ax, lines, names, points, is_curve, language)
     if not lines:
-        middle = {"transform": ax.transAxes, "ha": "center", "color": GREY}
+        middle: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "color": GREY}
         ax.text(0.5, 0.5, text("axes", "too_few", language), **middle)
     return title(ax, measure(rows, language))
 
@@ -90,7 +92,7 @@ def top_of(shown: pd.DataFrame) -> float:
     return min(1.0, max(0.2, float(highest) * 1.08)) if pd.notna(highest) else 1.0
 
 
-def _style(name: str, place: int) -> dict[str, object]:
+def _style(name: str, place: int) -> dict[str, Any]:
     if name in GROUP_STYLE:
         return GROUP_STYLE[name]
     kinds = {"color": PALETTE, "linestyle": DASHES, "marker": MARKERS}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ from hfpublish.evidence import FIRST_WINDOW
 from hfpublish.first_screen import SUPPORT, TRAJECTORIES, Answer
 
 MANY = 12
-_EFFECT = {"metric": "support_effect", "dimension": "window", "level": FIRST_WINDOW}
+_EFFECT: dict[str, Any] = {"metric": "support_effect", "dimension": "window", "level": FIRST_WINDOW}
 _EXITS = {
     "metric": "cumulative_incidence",
     "group": "participant",
@@ -85,7 +86,7 @@ def _protected_rows(study: Study) -> dict[str, pd.DataFrame]:
         rows = store.read_protected(study.name)
     except TableAbsentError:
         return {}
-    return dict(iter(rows.groupby("municipality")))
+    return {str(code): own for code, own in rows.groupby("municipality")}
 
 
 def _card(
@@ -97,7 +98,7 @@ def _card(
     up: str,
     is_told: bool,
     reach: float,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What the front page says of one municipality; in sentences too where it ``is_told``.
 
     ``reach`` is where the scale of every municipality's range ends, so that they compare.
@@ -146,7 +147,7 @@ def _order(made_on: date | None) -> str:
 
 
 def _cell(
-    rows: pd.DataFrame | None, language: str, is_missing: bool, times: int = 1, **where: object
+    rows: pd.DataFrame | None, language: str, is_missing: bool, times: int = 1, **where: Any
 ) -> dict[str, str]:
     """A figure's range for a cell of the long table, and the estimate to sort it by."""
     row = None if rows is None or is_missing else one_row(rows, **where)

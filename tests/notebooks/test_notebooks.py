@@ -53,6 +53,9 @@ def faults(notebook):
         found.append("defines a function")
     if any(isinstance(node, ast.For | ast.While) for node in nodes):
         found.append("holds a loop")
+    metadata = notebook["metadata"].get("language_info", {"name": "python"})
+    if set(metadata) != {"name"} or any(set(c["metadata"]) - {"tags"} for c in notebook["cells"]):
+        found.append("holds the metadata of a machine")
     parameters = [cell for cell in cells if "parameters" in tags(cell)]
     if len(parameters) != 1 or not {"study", "municipality"} <= assigned(parameters[0]):
         found.append("has no cell of parameters")

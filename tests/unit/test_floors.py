@@ -37,7 +37,7 @@ FLOORS = (
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # Lines of Python, code and comments and docstrings together, that each package may have.
-BUDGETS = {"hfcore": 18_000, "hfdemo": 3_000, "hfclaims": 2_000, "hfpublish": 7_000, "hfrun": 4_700}
+BUDGETS = {"hfcore": 20_300, "hfdemo": 3_200, "hfclaims": 2_000, "hfpublish": 7_000, "hfrun": 4_700}
 
 
 def modules(package: str) -> list[Path]:

@@ -19,6 +19,7 @@ FOLDERS = {"docs", "notebooks", "hfcore", "packages", "data", "tests", "benchmar
 DOCUMENTS = {"README.md", "METHODS.md", "GLOSSARY.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"}
 SETTINGS = {"environment.yml", "pyproject.toml", "requirements.lock", "requirements-dev.lock"}
 TOOLS = {"Makefile", "bootstrap.py", ".gitignore", ".gitattributes"}
+TOOLS |= {".github", ".pre-commit-config.yaml", "CITATION.cff"}
 TOP_LEVEL = FOLDERS | DOCUMENTS | SETTINGS | TOOLS
 
 PUBLISHED = "data/raw/published_figures.csv"

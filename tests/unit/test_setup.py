@@ -363,6 +363,11 @@ def test_without_any_python_make_says_what_to_install():
     [
         ("report", ["bootstrap.py run", "hfcore ingest", "hfcore run", "site/index.html"]),
         ("test", ["bootstrap.py test", "hfcore run", "ruff check", "-m pytest"]),
+        ("quick", ["bootstrap.py test", "-m pytest", "tests/unit", "not slow"]),
+        ("types", ["bootstrap.py test", "-m mypy"]),
+        ("docs", ["bootstrap.py test", "-m sphinx -W"]),
+        ("wheel", ["bootstrap.py test", "tests/packaging -m packaging"]),
+        ("lowest", ["bootstrap.py test", "--resolution lowest-direct", "tests/unit"]),
         ("lab", ["bootstrap.py run", "hfcore ingest", "jupyter lab"]),
         ("bench", ["bootstrap.py run", "benchmarks/"]),
         ("compare", ["bootstrap.py run", "compare_results.py"]),

@@ -63,8 +63,17 @@ def told(report: ingest.IngestReport) -> list[tuple]:
     return [(each.rule, each.file, each.rows, each.count) for each in found]
 
 
+_APART: dict[tuple[str, ...], list[pd.DataFrame]] = {}
+
+
 def apart(tmp_path: Path, monkeypatch, payments: list[str] = PAYMENTS) -> list[pd.DataFrame]:
-    """The tables of the same study where each municipality has a file of its own."""
+    """The tables of the same study where each municipality has a file of its own, read once."""
+    if tuple(payments) not in _APART:
+        _APART[tuple(payments)] = _read_apart(tmp_path, monkeypatch, payments)
+    return _APART[tuple(payments)]
+
+
+def _read_apart(tmp_path: Path, monkeypatch, payments: list[str]) -> list[pd.DataFrame]:
     with monkeypatch.context() as patch:
         patch.setenv("HFCORE_DATA", str(tmp_path / "apart"))
         raw = write_study(tmp_path / "apart")
