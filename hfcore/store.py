@@ -298,11 +298,14 @@ def write_results(
 
 
 def write_protected(
-    protected: pd.DataFrame, study_name: str, municipality: str, notebook: str
+    protected: pd.DataFrame, study_name: str, municipality: str, notebook: str, kind: str = WAITING
 ) -> None:
-    """Write the rows of one notebook that are to be printed, where they wait for the audit."""
+    """Write the rows of one notebook that are to be printed, where they wait for the audit.
+
+    ``kind`` is ``protected`` for rows that have passed it.
+    """
     rows = _owned(protected, study_name, municipality, notebook)
-    write_parquet(rows, _results_path(WAITING, study_name, municipality, notebook))
+    write_parquet(rows, _results_path(kind, study_name, municipality, notebook))
 
 
 def read_results(study_name: str, municipality: str, notebook: str = "*") -> pd.DataFrame:

@@ -62,7 +62,9 @@ def nation(tmp_path_factory):
         places = [replace(place, code=c, name=n) for c, n in zip(codes, names, strict=True)]
         study = replace(small, municipalities=tuple(places))
         for number, code in enumerate(codes[:-1]):
-            store.write_protected(protected(number, study), NAME, code, "30_support_costs")
+            store.write_protected(
+                protected(number, study), NAME, code, "30_support_costs", "protected"
+            )
         states = {
             code: State(frozenset(LANGS), date(2026, 1 + number % 12, 1))
             for number, code in enumerate(codes[:-1])

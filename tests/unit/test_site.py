@@ -46,7 +46,7 @@ def study(tmp_path, monkeypatch):
             }
         )
         results = build_results(rows, metric="support_effect", unit="sek_per_month")
-        store.write_protected(protect(results, study), NAME, code, "30_support_costs")
+        store.write_protected(protect(results, study), NAME, code, "30_support_costs", "protected")
     return study
 
 
