@@ -388,7 +388,9 @@ def _stop_files_again(home: MunicipalityRows, table: str) -> None:
     for file in sorted(sorted(likely, reverse=True), key=lambda each: sizes[each]):
         is_own = rows["_file"] == file
         share = marks[is_own].isin(marks[is_left & ~is_own]).mean()
-        if share >= NEARLY_ALL:
+        # Rows that repeat within one file say nothing of the other.
+        is_telling = marks[is_own].nunique() >= sizes[file] / 2
+        if share >= NEARLY_ALL and is_telling:
             is_left &= ~is_own
             home.stop(table, "E-DUPLICATE file", rows.loc[is_own], share=f"{100 * share:.0f}")
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from hfcore.errors import UsageError
 from hfcore.study_file import NAME
-from hfdemo import target_group
+from hfdemo import needs_survey
 from hfdemo.budgets import place_budget
 from hfdemo.caseflow import build_caseload, build_worktime
 from hfdemo.collaboration import (
@@ -132,7 +132,7 @@ def write_demo(
     """
     if not NAME.fullmatch(name):
         raise UsageError("name: write lower-case letters, digits and hyphens, at most 40.")
-    is_inventory = name == target_group.NAME
+    is_inventory = name == needs_survey.NAME
     design = choose_design(name, municipalities, households, effect, seed)
     folder, half = raw_root / name, raw_root / f".{name}.half"
     _refuse_real(folder)
@@ -202,8 +202,8 @@ def _practice(
 
 
 def _write_inventory(folder: Path, seed: int, clean: bool) -> None:
-    text = target_group.write_inventory(folder, seed, clean)
-    truth = {"study": target_group.NAME, "is_simulated": True, "seed": seed}
+    text = needs_survey.write_inventory(folder, seed, clean)
+    truth = {"study": needs_survey.NAME, "is_simulated": True, "seed": seed}
     (folder / "study.toml").write_bytes(text.encode("utf-8"))
     (folder / TRUTH).write_bytes((json.dumps(truth, indent=1) + "\n").encode("utf-8"))
 

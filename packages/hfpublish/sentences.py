@@ -19,6 +19,6 @@ def sentence(section: str, key: str, language: str, **parts: object) -> str:
     Raises UsageError for a language or sentence that does not exist.
 
     >>> sentence("grades", "5", "en")
-    'households were drawn by lot'
+    'households were drawn at random'
     """
     return fill(all_sentences(), section, key, language, parts)

@@ -581,14 +581,14 @@ def test_every_mistake_is_told_at_once_and_no_value(tmp_path):
         hfclaims.read_claims(write(tmp_path / "figures.csv", rows))
     lines = sorted(line.removeprefix("- ") for line in str(raised.value).splitlines())
     starts = [
-        'E-CODE figures.csv, column "metric", rows 5:',
-        'E-CODE figures.csv, column "municipality", rows 3:',
+        'E-CODE figures.csv, column "metric", row 5:',
+        'E-CODE figures.csv, column "municipality", row 3:',
         'E-ID figures.csv, column "claim_id", rows 2, 3:',
-        'E-NUMBER figures.csv, column "numerator", rows 4:',
+        'E-NUMBER figures.csv, column "numerator", row 4:',
         'E-NUMBER figures.csv, column "value", rows 2, 5:',
-        'E-PERIOD figures.csv, column "period", rows 3:',
-        'E-RANGE figures.csv, column "denominator", rows 4:',
-        'E-TEXT figures.csv, column "note", rows 5:',
+        'E-PERIOD figures.csv, column "period", row 3:',
+        'E-RANGE figures.csv, column "denominator", row 4:',
+        'E-TEXT figures.csv, column "note", row 5:',
     ]
     assert [line[: len(start)] for line, start in zip(lines, starts, strict=True)] == starts
     assert not any(secret in str(raised.value) for secret in ("Secret", "hemlig", "1,5", "1e9"))

@@ -134,7 +134,9 @@ def test_the_page_to_open_is_the_only_result(ran, capsys):
 
 
 def test_what_failed_is_listed_and_3(ran, capsys):
-    ran.outcome = Outcome(1, 0, ["1290/10_x: Cell 3 stopped.", "1293/10_x: Cell 3 stopped."])
+    ran.outcome = Outcome(
+        1, 0, failures=["1290/10_x: Cell 3 stopped.", "1293/10_x: Cell 3 stopped."]
+    )
     assert cli.run_command(["run", NAME]) == 3
     assert capsys.readouterr().err.splitlines()[1:] == [
         "2 failed; the rest is done.",

@@ -184,6 +184,19 @@ def of_every_kind(metric):
     if metric in ("months_lost", "restricted_mean", "queue_restricted_mean"):
         lost = curve("participant", 60, 24, metric, unit="months", estimate=4.02, df=50.0)
         return [lost], 8 * 3 / 24 + 0.05
+    if metric in ("net_per_household", "break_even_effect"):
+        cost = row | {"metric": "cost_per_household", "unit": "sek", "estimate": 93_000.0}
+        by_cost = {"unit": "sek", "month": 24, "estimate": 3_900.0}
+        return [cost, row | by_cost], 300 if metric == "break_even_effect" else 5_500
+    if metric in ("cost_per_exit", "stock_duration", "closures_per_post"):
+        of_closures = {"cost_per_exit": (400_000.0, 80_000), "stock_duration": (17.0, 3)}
+        estimate, reach = of_closures.get(metric, (1.5, 0.3))
+        unit = {"cost_per_exit": "sek", "stock_duration": "months"}.get(metric, "ratio")
+        ends = {"ci_low": 0.8 * estimate, "ci_high": 1.3 * estimate}
+        return [row | ends | {"unit": unit, "n_events": 24, "estimate": estimate}], reach
+    if kind == "per_count":
+        ends = {"ci_low": 80_000.0, "ci_high": 110_000.0}
+        return [row | ends | {"unit": "sek", "estimate": 93_000.0}], 5_500
     if metric == "support_total":
         return [row | {"unit": "sek", "estimate": 2_384_210.0}], 5_000
     if metric == "detectable_difference":
@@ -222,4 +235,4 @@ def test_every_metric_comes_out_near_its_exact_value(metric):
 
 
 def test_rule_nine_is_one_of_the_rules():
-    assert dict(RULES)[9].__name__ == "model_results"
+    assert dict(RULES)[9].__name__ == "models_and_ratios"

@@ -348,7 +348,7 @@ def test_absent_causes_and_quarters_stand_as_zero():
     rows = metrics.closure_share_naive(HAND, STUDY)
     assert pick(rows, cause="deceased", variant="default")["n_events"].item() == 0
     reasons = metrics.closure_reason(HAND, STUDY)
-    assert len(reasons) == 11
+    assert len(reasons) == 12
     quarters = metrics.closures_per_quarter(HAND, STUDY)
     assert pick(quarters, cause="")["period"].tolist()[:2] == ["2018Q2", "2018Q3"]
     assert pick(quarters, cause="")["period"].tolist()[-1] == "2021Q4"

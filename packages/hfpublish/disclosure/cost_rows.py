@@ -52,7 +52,11 @@ def _from_shown(rows: pd.DataFrame, publication: Publication) -> pd.DataFrame:
     metric = rows["metric"]
     new = {column: rows[column].astype("float64") for column in ESTIMATE}
     changed = pd.Series(False, index=rows.index)
-    for place in rows.index[metric.isin([*BY_HOUSEHOLDS, *BY_CLOSURES, *BY_POSTS])]:
+    # What another rule has withheld stays withheld.
+    told = metric.isin([*BY_HOUSEHOLDS, *BY_CLOSURES, *BY_POSTS]) & rows["protection"].ne(
+        "withheld"
+    )
+    for place in rows.index[told]:
         row = rows.loc[place]
         figures = _ratio_of_shown(row)
         changed[place] = True
