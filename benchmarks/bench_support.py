@@ -28,7 +28,7 @@ from hfcore.estimators.matching import match_nearest, paired_difference, propens
 from hfcore.estimators.weighting import entropy_balanced_difference, entropy_weights
 from hfcore.metrics.covariates import covariate_matrix
 from hfcore.metrics.difference_in_differences import change_by_start, estimate_effect
-from hfcore.metrics.risk_sets import risk_sets
+from hfcore.metrics.index_months import risk_sets
 from hfcore.study import Municipality, Study, month_number
 
 PLACE = Municipality(

@@ -34,7 +34,7 @@ from hfcore.metrics.difference_in_differences import (
     covariates_of,
     estimate_effect,
 )
-from hfcore.metrics.risk_sets import risk_sets
+from hfcore.metrics.index_months import risk_sets
 from hfcore.study import Definitions, Municipality, Study, month_number
 from hfdemo.designs import HELA_FAMILJEN, Design, Place
 from hfdemo.household_process import Process

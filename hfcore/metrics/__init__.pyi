@@ -28,6 +28,7 @@ from .followup import (
     longest_gap,
 )
 from .group_tests import gray_tests, group_differences, hazard_ratios
+from .index_months import assign_index_months, risk_sets
 from .maryland_scale import design_grade, design_rules
 from .needs_inventory import co_needs, needs_by_measure, placed, unmet_need, unmet_results
 from .participant_flow import flow, household_counts, participation_mean, support_duration
@@ -43,7 +44,6 @@ from .pooled_curves import pooled_incidence, steadied_shares
 from .pooled_support import pooled_support_effect
 from .price_index import known_in_fixed_prices
 from .queue import queue_incidence, queue_length, queue_wait
-from .risk_sets import assign_index_months, risk_sets
 from .savings import (
     break_even,
     break_even_chance,

@@ -25,7 +25,7 @@ from hfcore.metrics.difference_in_differences import (
     window_mean,
     without_departed,
 )
-from hfcore.metrics.risk_sets import risk_set_weights
+from hfcore.metrics.index_months import risk_set_weights
 from hfcore.results import build_results, require_columns
 from hfcore.study import Study
 

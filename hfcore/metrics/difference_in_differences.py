@@ -16,7 +16,7 @@ from hfcore.errors import MetricInputError
 from hfcore.estimators.outcome_regression import TreatedEffect, clustered_means, effect_on_treated
 from hfcore.estimators.regression import Contrast
 from hfcore.metrics.covariates import covariate_matrix
-from hfcore.metrics.risk_sets import risk_set_weights
+from hfcore.metrics.index_months import risk_set_weights
 from hfcore.results import require_columns
 from hfcore.study import Definitions, Municipality, Study, month_number
 

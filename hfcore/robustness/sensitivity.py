@@ -45,8 +45,8 @@ from hfcore.metrics.difference_in_differences import (
     window_mean,
     without_departed,
 )
+from hfcore.metrics.index_months import draw_between_0_and_1, risk_set_weights
 from hfcore.metrics.price_index import known_in_fixed_prices
-from hfcore.metrics.risk_sets import draw_between_0_and_1, risk_set_weights
 from hfcore.results import build_results
 from hfcore.study import Study
 

@@ -52,7 +52,7 @@ IMPORTED = (
     "hfcore.metrics.comparison_group",
     "hfcore.metrics.maryland_scale",
     "hfcore.figures",
-    "hfcore.metrics.risk_sets",
+    "hfcore.metrics.index_months",
     "hfcore.metrics.planning",
     "hfcore.metrics.pooled_support",
     "hfclaims.recomputation",

@@ -73,4 +73,4 @@ def test_tab_offers_the_tables_that_there_are(kernel):
     kernel.execute_interactive('data = hf.load("hela-familjen", "1290")', **silent)
     found = completions(kernel, "data.")
     assert {"households", "persons", "payments", "plans"} <= found
-    assert "contacts" not in found
+    assert "caseload" not in found

