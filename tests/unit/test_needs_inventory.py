@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hfcore.metrics import needs_inventory
-from hfdemo import target_group
+from hfdemo import needs_survey
 
 # Four persons, three measures. a may enter one; b lacks Swedish alone; c meets an exclusion as
 # well; d lacks two requirements of each.
@@ -150,7 +150,7 @@ def test_needs_that_come_together():
 
 
 def test_the_bundled_inventory_tells_what_the_pre_study_told():
-    tables = target_group.inventory(1)
+    tables = needs_survey.inventory(1)
     persons = tables["persons"].assign(record_key=0.5)
     measures = tables["measures"].assign(
         **{
